@@ -1,0 +1,70 @@
+# goodhour: `make demo` shows it, `make test` proves it, `make help` lists the rest.
+# Needs Go and a C compiler; what the heavier checks need besides, they install.
+
+GO       ?= go
+TAGS     ?= duckdb_arrow
+GOFLAGS  += -trimpath
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL     := $(GO) tool -modfile=.ci/tools.mod
+export GOFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test fuzz hooks clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/goodhour
+	$(GO) build -tags $(TAGS) -ldflags "-X main.version=$(VERSION)" -o bin/goodhour ./cmd/goodhour
+
+test: build ## run the tests (Go and a C compiler are enough)
+	$(GO) test -tags $(TAGS) -shuffle=on ./...
+
+race: ## run the tests under the race detector
+	$(GO) test -tags $(TAGS) -race ./...
+
+kafka-libs: ## get the jars of Apache Kafka for the tests (needs mvn and Java 17)
+	$(GO) test -tags $(TAGS),kafka -run TestJars -count=1 ./ingest/kafkatest
+
+kafka-test: ## run the tests that need a real Apache Kafka (needs mvn and Java 17)
+	$(GO) test -tags $(TAGS),kafka -count=1 -timeout 40m -v -run Kafka ./ingest/... ./cmd/...
+
+cdnow: testdata/cdnow/CDNOW_master.txt ## get CDNOW's 69,659 orders from the PyPI package lifetimes (needs python3 with pip)
+
+testdata/cdnow/CDNOW_master.txt:
+	mkdir -p testdata/cdnow
+	python3 -m pip download --quiet --no-deps --dest testdata/cdnow lifetimes==0.11.3
+	python3 -c "import glob,zipfile; z=zipfile.ZipFile(glob.glob('testdata/cdnow/lifetimes-*.whl')[0]); open('$@','wb').write(z.read('lifetimes/datasets/CDNOW_master.txt'))"
+
+cdnow-test: cdnow ## check the published figures of CDNOW
+	$(GO) test -tags $(TAGS),cdnow -count=1 -v -run CDNOW ./...
+
+check: fmt-check vet lint ## formatting, vet, lint
+
+fmt: ## format the Go code
+	$(TOOL) golangci-lint fmt
+
+fmt-check: ## fail where the Go code is not formatted
+	$(TOOL) golangci-lint fmt --diff
+
+vet: ## go vet, with every build tag
+	$(GO) vet -tags $(TAGS),kafka,cdnow ./...
+
+lint: ## golangci-lint (.golangci.yml)
+	$(TOOL) golangci-lint run --build-tags $(TAGS),kafka,cdnow ./...
+
+bench: ## print the benchmarks' figures
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -timeout 30m ./ingest ./warehouse
+
+fuzz: ## fuzz every parser of outside bytes for 20 seconds each
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$pkg || exit 1; \
+	  done; \
+	done
+
+hooks: ## check the formatting before each commit
+	git config core.hooksPath .ci/hooks
+
+clean: ## remove what was built
+	rm -rf bin
