@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/goodhour/goodhour/ingest"
+	"github.com/goodhour/goodhour/ingest/broker"
+	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/ingest/identity"
+	"github.com/goodhour/goodhour/warehouse"
+)
+
+// app is the composition root: everything that runs in one process, wired
+// here and nowhere else.
+type app struct {
+	cfg   Config
+	log   *slog.Logger
+	now   func() time.Time
+	keyer *identity.Keyer
+
+	broker    *broker.Broker // nil where brokers are configured
+	kafka     *ingest.Kafka
+	producer  *ingest.Producer
+	warehouse *warehouse.DB
+	consumer  *ingest.Consumer
+
+	library *warehouse.Library
+	// publishing is held by the one model run at a time.
+	publishing chan struct{}
+
+	context context.Context // of the loops
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// openApp opens the data directory and begins to load the topics. Close stops
+// it. Only one process at a time can have a data directory open.
+func openApp(ctx context.Context, c *cli) (_ *app, err error) {
+	a := &app{cfg: c.cfg, log: c.log, now: c.now, publishing: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.keyer, err = openKeyer(&a.cfg); err != nil {
+		return nil, err
+	}
+	// The warehouse first: its lock keeps a second process from the broker's
+	// files too.
+	a.warehouse, err = warehouse.Open(ctx, warehouse.Options{
+		Path:        warehousePath(&a.cfg),
+		MemoryLimit: int64(a.cfg.Warehouse.MemoryLimit),
+		Threads:     a.cfg.Warehouse.Threads,
+		Now:         a.now,
+		Logger:      a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.library, err = warehouse.OpenLibrary(ctx, a.cfg.Data, readLimits(a.cfg.SQL), a.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openLog(ctx); err != nil {
+		return nil, err
+	}
+	a.start(ctx)
+	return a, nil
+}
+
+// readLimits bound the queries on the published file.
+func readLimits(c SQLConfig) warehouse.Limits {
+	return warehouse.Limits{
+		MemoryBytes: int64(c.MemoryLimit), Threads: c.Threads, Queries: c.Queries, Timeout: time.Duration(c.Timeout),
+	}
+}
+
+// openLog connects to the brokers, or starts the embedded one, and wires what
+// reads and writes the topics.
+func (a *app) openLog(ctx context.Context) error {
+	connection, err := a.cfg.Kafka.connection()
+	if err != nil {
+		return err
+	}
+	if len(connection.Brokers) == 0 {
+		a.broker, err = broker.Start(broker.Config{Dir: filepath.Join(a.cfg.Data, "broker"), Logger: a.log})
+		if err != nil {
+			return err
+		}
+		connection.Brokers = []string{a.broker.Addr()}
+	}
+	if a.kafka, err = ingest.Connect(connection); err != nil {
+		return err
+	}
+	topics := append(a.kafka.EventTopics(), a.kafka.Topic(event.TopicDeadLetter))
+	err = a.kafka.EnsureTopics(ctx, a.cfg.Kafka.Partitions, a.cfg.Kafka.Replication, topics...)
+	if err != nil {
+		return fmt.Errorf("prepare the topics: %w", err)
+	}
+	a.producer = ingest.NewProducer(a.kafka)
+	a.consumer, err = ingest.NewConsumer(ingest.ConsumerConfig{
+		Kafka:  a.kafka,
+		Topics: a.kafka.EventTopics(),
+		Loader: a.warehouse,
+		NewDecoder: func() *event.Decoder {
+			return event.NewDecoder(a.keyer)
+		},
+		Limits: ingest.Limits{
+			Records: a.cfg.Load.BatchRows,
+			Bytes:   int(a.cfg.Load.BatchBytes),
+			Age:     time.Duration(a.cfg.Load.BatchAge),
+		},
+		Group:  a.cfg.Kafka.Group,
+		Logger: a.log,
+		Now:    a.now,
+	})
+	return err
+}
+
+// start runs the loops that loading needs.
+func (a *app) start(ctx context.Context) {
+	a.context, a.stop = context.WithCancel(ctx)
+	a.loop("consumer", a.consumer.Run)
+	a.loop("dead letters", a.publishDeadLetters)
+}
+
+// loop runs something until Close.
+func (a *app) loop(name string, run func(context.Context) error) {
+	a.running.Go(func() {
+		if err := run(a.context); err != nil && a.context.Err() == nil {
+			a.log.Error("loop ended", "loop", name, "error", err)
+		}
+	})
+}
+
+// deadLetterPause is how long a dead letter may wait in the warehouse before it
+// is on its topic.
+const deadLetterPause = 2 * time.Second
+
+// publishDeadLetters brings dead letters from the warehouse to their topic.
+// Trouble is told once, until it has passed.
+func (a *app) publishDeadLetters(ctx context.Context) error {
+	ticker := time.NewTicker(deadLetterPause)
+	defer ticker.Stop()
+	told := false
+	for {
+		_, err := a.producer.PublishDeadLetters(ctx, a.warehouse)
+		if err != nil && ctx.Err() == nil && !told {
+			a.log.Warn("dead letters wait for their topic", "error", err)
+		}
+		told = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Close stops the loops and closes everything in the opposite order of
+// opening. It can be called on an app that is only half open.
+func (a *app) Close() error {
+	if a.stop != nil {
+		a.stop()
+		a.running.Wait()
+	}
+	var errs []error
+	if a.producer != nil {
+		errs = append(errs, a.producer.Close())
+	}
+	if a.kafka != nil {
+		a.kafka.Close()
+	}
+	if a.broker != nil {
+		a.broker.Close()
+	}
+	if a.library != nil {
+		errs = append(errs, a.library.Close())
+	}
+	if a.warehouse != nil {
+		errs = append(errs, a.warehouse.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goodhour/goodhour/ingest"
+	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/ingest/fileimport"
+)
+
+// importFlags are the options of import before they are checked.
+type importFlags struct {
+	options fileimport.Options
+	zone    string
+	values  repeated
+	columns map[string]*string // by field
+}
+
+func runImport(ctx context.Context, c *cli, args []string) error {
+	kinds := make([]string, 0, 4)
+	for _, k := range fileimport.Kinds() {
+		kinds = append(kinds, string(k))
+	}
+	if len(args) == 0 || !slices.Contains(kinds, args[0]) {
+		return usagef("say what the files hold: %s", strings.Join(kinds, ", "))
+	}
+	kind := fileimport.Kind(args[0])
+	flags, f := newImportFlags(c, kind)
+	files, err := parseMixed(flags, args[1:])
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return usagef("name at least one file")
+	}
+	if err := f.complete(c, flags); err != nil {
+		return err
+	}
+	if f.options.DryRun {
+		report, err := fileimport.Run(ctx, files, f.options, nil)
+		return f.finish(c, report, err)
+	}
+	return withOperator(ctx, c, func(o operator) error {
+		report, err := importThrough(ctx, c, o, files, f.options)
+		return f.finish(c, report, err)
+	})
+}
+
+func newImportFlags(c *cli, kind fileimport.Kind) (*flag.FlagSet, *importFlags) {
+	f := &importFlags{columns: make(map[string]*string)}
+	o := &f.options
+	o.Kind, o.Now = kind, c.now().UTC()
+	flags := newFlags(c, "import "+string(kind))
+	flags.StringVar(&o.Source, "source", "", "`NAME` of the system that the files come from; ids are unique in it (default: "+string(kind)+")")
+	flags.StringVar(&o.Select, "select", "", "one `SQL` select over the view file whose columns are the fields below")
+	flags.StringVar(&o.TimeFormat, "time-format", "", "`FORMAT` of times as for strptime (%Y%m%d), or unix, or unix_ms")
+	flags.StringVar(&f.zone, "time-zone", "", "IANA `ZONE` of times that do not say theirs (default UTC)")
+	flags.StringVar(&o.Decimal, "decimal", "", "point or comma in amounts (default: recognised)")
+	flags.StringVar(&o.PhoneRegion, "phone-region", "", "`COUNTRY` (BR) of phone numbers without a country code")
+	flags.StringVar(&o.KeyNamespace, "key-namespace", "", "`NAMESPACE` of the customer column: phone, email or external:NAME")
+	flags.StringVar(&o.Delimiter, "delimiter", "", "one character, tab, or blanks (default: recognised)")
+	flags.StringVar(&o.Encoding, "encoding", "", "`NAME` of the files' encoding (default UTF-8, or by the byte order mark)")
+	flags.IntVar(&o.SkipLines, "skip-lines", 0, "`N` lines to pass over before the headings")
+	flags.BoolVar(&o.NoHeader, "no-header", false, "the first line is data; the columns are column1, column2, ...")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "report what would happen and publish nothing")
+	flags.Var(&f.values, "value", "`FIELD=VALUE` for every row, where there is no column; may be repeated")
+	for _, field := range fileimport.Fields(kind) {
+		f.columns[field.Name] = flags.String(strings.ReplaceAll(field.Name, "_", "-"), "",
+			"`COLUMN` with "+field.Doc+"; "+fileimport.NoColumn+" for none (default: guessed from the headings)")
+	}
+	return flags, f
+}
+
+func (f *importFlags) complete(c *cli, flags *flag.FlagSet) error {
+	o := &f.options
+	o.Columns = make(map[string]string)
+	flags.Visit(func(set *flag.Flag) {
+		if column, ok := f.columns[strings.ReplaceAll(set.Name, "-", "_")]; ok {
+			o.Columns[strings.ReplaceAll(set.Name, "-", "_")] = *column
+		}
+	})
+	o.Values = make(map[string]string)
+	for _, v := range f.values {
+		field, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return usagef("--value %s: want FIELD=VALUE", field)
+		}
+		o.Values[field] = value
+	}
+	if f.zone != "" {
+		zone, err := time.LoadLocation(f.zone)
+		if err != nil {
+			return usagef("--time-zone %s: want an IANA name such as Europe/Berlin", f.zone)
+		}
+		o.TimeZone = zone
+	}
+	if isTerminal(c.stderr) {
+		o.Progress = progressLine(c.stderr)
+	}
+	return nil
+}
+
+// importThrough publishes the files' events to the topics, waits until they
+// are loaded, and runs the models.
+func importThrough(ctx context.Context, c *cli, o operator, files []string, options fileimport.Options) (*fileimport.Report, error) {
+	info, err := o.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := c.cfg.Kafka.connection()
+	if err != nil {
+		return nil, err
+	}
+	connection.Brokers = info.Brokers
+	kafka, err := ingest.Connect(connection)
+	if err != nil {
+		return nil, err
+	}
+	defer kafka.Close()
+	producer := ingest.NewProducer(kafka)
+	report, err := fileimport.Run(ctx, files, options, func(ctx context.Context, events []event.Event) error {
+		return producer.Publish(ctx, events)
+	})
+	if err = errors.Join(err, producer.Close()); err != nil {
+		return report, err
+	}
+	if err := o.WaitForEnd(ctx); err != nil {
+		return report, err
+	}
+	_, err = o.Publish(ctx, publishRequest{})
+	return report, err
+}
+
+// finish prints the report, which is there also beside an error.
+func (f *importFlags) finish(c *cli, report *fileimport.Report, err error) error {
+	var refusal *fileimport.Refusal
+	if errors.As(err, &refusal) {
+		return usageError{refusal.Error()}
+	}
+	if report != nil {
+		if c.json {
+			err = errors.Join(printJSON(c.stdout, report), err)
+		} else {
+			err = errors.Join(report.Write(c.stdout), err)
+		}
+	}
+	return err
+}
+
+// progressLine shows progress on one line that is written over.
+func progressLine(w io.Writer) func(fileimport.Progress) {
+	phase := ""
+	return func(p fileimport.Progress) {
+		if p.Phase != phase {
+			phase = p.Phase
+			fmt.Fprintln(w)
+		}
+		percent := int64(100)
+		if p.Total > 0 {
+			percent = 100 * p.Done / p.Total
+		}
+		fmt.Fprintf(w, "\r%s %d %%", p.Phase, percent)
+		if p.Done >= p.Total {
+			fmt.Fprint(w, "\r\033[K")
+		}
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,85 @@
+//go:build kafka
+
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goodhour/goodhour/ingest"
+	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/ingest/kafkatest"
+)
+
+// TestKafkaKillLosesAndDoublesNothing kills the ingesting process 50 times at
+// random instants while a producer writes events with duplicates within and
+// across partitions to a real Apache Kafka, and then compares every table with
+// that of an undisturbed load of the same topics into an empty warehouse.
+func TestKafkaKillLosesAndDoublesNothing(t *testing.T) {
+	const (
+		kills   = 50
+		perKill = 3_000 // events published while the next process to be killed runs
+	)
+	kafka := kafkatest.Start(t, kafkatest.Options{})
+	ctx := deadline(t, 15*time.Minute)
+	killed := newInstallation(t, kafka.Brokers())
+
+	killed.prepareTopics(ctx, t)
+	parts := slices.Collect(slices.Chunk(story(t, 7, kills*perKill), perKill))
+	random := rand.New(rand.NewPCG(7, 50))
+	producer := killed.connect(t)
+	for i := range kills {
+		serve := killed.serve(t)
+		producing := make(chan error, 1)
+		go func() { producing <- publishWithDuplicates(ctx, producer, parts[i], 100) }()
+		// A random instant between "just started" and "well under way".
+		select {
+		case <-time.After(time.Duration(random.IntN(1200)) * time.Millisecond):
+		case err := <-serve.exited:
+			t.Fatalf("serve ended by itself before kill %d: %v\n%s", i, err, serve.output())
+		}
+		serve.kill(t)
+		if err := <-producing; err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("killed %d times while %d events were published, a fifth of them three times", kills, kills*perKill)
+
+	killed.loadToEnd(ctx, t)
+	undisturbed := newInstallation(t, kafka.Brokers())
+	undisturbed.shareIdentityKey(t, killed)
+	undisturbed.loadToEnd(ctx, t)
+	compareTables(ctx, t, killed, undisturbed)
+}
+
+// publishWithDuplicates publishes the events a slice at a time, and every
+// fifth event twice more: once right behind, in the same partition, and once
+// at the end under another key, so in another partition.
+func publishWithDuplicates(ctx context.Context, producer *ingest.Producer, events []event.Event, slice int) error {
+	prefix := defaultConfig().Kafka.TopicPrefix
+	var elsewhere []event.Record
+	for len(events) > 0 {
+		n := min(slice, len(events))
+		var records []event.Record
+		for i := range events[:n] {
+			r, err := events[i].Record(prefix)
+			if err != nil {
+				return err
+			}
+			records = append(records, r)
+			if i%5 == 0 {
+				records = append(records, r)
+				r.Key = append([]byte("elsewhere "), r.Key...)
+				elsewhere = append(elsewhere, r)
+			}
+		}
+		if err := producer.PublishRecords(ctx, records); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return producer.PublishRecords(ctx, elsewhere)
+}
