@@ -1,0 +1,6 @@
+//go:build duckdb_arrow
+
+package api
+
+// arrowBuilt tells whether this binary can write Arrow.
+const arrowBuilt = true
