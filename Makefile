@@ -9,7 +9,7 @@ TOOL     := $(GO) tool -modfile=.ci/tools.mod
 export GOFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test fuzz hooks clean
+.PHONY: help build test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test soak fuzz hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ testdata/cdnow/CDNOW_master.txt:
 cdnow-test: cdnow ## check the published figures of CDNOW, through a real Apache Kafka too
 	$(GO) test -tags $(TAGS),cdnow,kafka -count=1 -v -run CDNOW ./ingest/fileimport ./cmd/goodhour
 
+soak: ## serve, a producer, eight readers and a wild model for two minutes
+	$(GO) test -tags $(TAGS),soak -count=1 -v -timeout 10m -run TestSoak ./cmd/goodhour
+
 check: fmt-check vet lint ## formatting, vet, lint
 
 fmt: ## format the Go code
@@ -51,10 +54,10 @@ fmt-check: ## fail where the Go code is not formatted
 	$(TOOL) golangci-lint fmt --diff
 
 vet: ## go vet, with every build tag
-	$(GO) vet -tags $(TAGS),kafka,cdnow ./...
+	$(GO) vet -tags $(TAGS),kafka,cdnow,soak ./...
 
 lint: ## golangci-lint (.golangci.yml)
-	$(TOOL) golangci-lint run --build-tags $(TAGS),kafka,cdnow ./...
+	$(TOOL) golangci-lint run --build-tags $(TAGS),kafka,cdnow,soak ./...
 
 bench: ## print the benchmarks' figures
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -timeout 30m ./ingest ./warehouse

@@ -24,6 +24,7 @@ type apiCase struct {
 	Response any `json:"response"`
 }
 
+//nolint:tparallel // a case is quick, and one server answers them all
 func TestCases(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/cases.json")

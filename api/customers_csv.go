@@ -39,8 +39,7 @@ func readCustomersCSV(body []byte, take func(itemError, customerRow, error)) (in
 		if errors.Is(err, io.EOF) {
 			return i, nil
 		}
-		var parse *csv.ParseError
-		if err != nil && !(errors.As(err, &parse) && errors.Is(parse.Err, csv.ErrFieldCount)) {
+		if err != nil && !errors.Is(err, csv.ErrFieldCount) {
 			return 0, invalidCSV(err)
 		}
 		if i == batchItemsMax {
@@ -48,7 +47,7 @@ func readCustomersCSV(body []byte, take func(itemError, customerRow, error)) (in
 		}
 		at := itemError{Index: i}
 		if err != nil {
-			at.Line = parse.StartLine
+			at.Line = lineOf(err)
 			take(at, customerRow{}, fmt.Errorf("want %d cells, got %d", len(headings), len(cells)))
 			continue
 		}
@@ -60,11 +59,18 @@ func readCustomersCSV(body []byte, take func(itemError, customerRow, error)) (in
 
 // invalidCSV is for what leaves unclear where the next row begins.
 func invalidCSV(err error) error {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return problemf(problemInvalidBody, "It is not valid CSV at line %d: %s.", parse.Line, parse.Err)
 	}
 	return problemf(problemInvalidBody, "It is not valid CSV.")
+}
+
+// lineOf is where the row that the error is about begins.
+func lineOf(err error) int {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		return parse.StartLine
+	}
+	return 0
 }
 
 func checkHeadings(headings []string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"crypto/sha256"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -63,16 +64,14 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 func (a *answer) copyTo(w http.ResponseWriter) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes())
 }
 
 type idempotencyEntry struct {
 	key     string
-	print   fingerprint
+	of      fingerprint
 	started time.Time
 	// done is nil while the request is being worked on.
 	done *answer
@@ -99,14 +98,14 @@ func newIdempotency() *idempotency {
 
 // begin looks the key up. It returns the kept answer, or a problem, or neither:
 // then the caller does the work and calls end.
-func (s *idempotency) begin(key string, print fingerprint, now time.Time) (*answer, error) {
+func (s *idempotency) begin(key string, of fingerprint, now time.Time) (*answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
 	if el, ok := s.entries[key]; ok {
 		e := el.Value.(*idempotencyEntry)
 		switch {
-		case e.print != print:
+		case e.of != of:
 			return nil, problemf(problemKeyReused, "An earlier request with it had another body, query or address.")
 		case e.done == nil:
 			p := problemf(problemInFlight, "The first request with it has no answer yet.")
@@ -120,7 +119,7 @@ func (s *idempotency) begin(key string, print fingerprint, now time.Time) (*answ
 		p.retryAfter = time.Second
 		return nil, p
 	}
-	s.entries[key] = s.order.PushBack(&idempotencyEntry{key: key, print: print, started: now})
+	s.entries[key] = s.order.PushBack(&idempotencyEntry{key: key, of: of, started: now})
 	return nil, nil
 }
 

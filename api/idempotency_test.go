@@ -18,8 +18,7 @@ func bodyAnswer(status int, body string) *answer {
 }
 
 func kindOf(err error) string {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p.kind.name
 	}
 	return ""
@@ -29,9 +28,9 @@ func TestAnAnswerIsKeptForItsKey(t *testing.T) {
 	t.Parallel()
 	s, now := newIdempotency(), time.Unix(0, 0)
 	one, two := fingerprint{1}, fingerprint{2}
-	begin := func(print fingerprint, at time.Time, wantBody, wantProblem string) {
+	begin := func(of fingerprint, at time.Time, wantBody, wantProblem string) {
 		t.Helper()
-		kept, err := s.begin("k", print, at)
+		kept, err := s.begin("k", of, at)
 		body := ""
 		if kept != nil {
 			body = kept.body.String()

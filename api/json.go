@@ -75,7 +75,7 @@ func invalidJSON(err error) *problem {
 
 // jsonName is the JSON type that a Go type is read from.
 func jsonName(t reflect.Type) string {
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // the rest are numbers
 	case reflect.Pointer:
 		return jsonName(t.Elem())
 	case reflect.String:

@@ -30,8 +30,7 @@ func (s *Server) postKey(w http.ResponseWriter, r *http.Request) error {
 		expiresAt = *in.ExpiresAt
 	}
 	key, token, err := s.keys.Create(in.Name, in.Scopes, expiresAt, info.principal.id)
-	var wrong *KeyError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*KeyError](err); ok {
 		return problemf(problemInvalidBody, "%s.", wrong)
 	}
 	if err != nil {

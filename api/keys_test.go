@@ -171,8 +171,7 @@ func TestWrongKeysAreRefused(t *testing.T) {
 	f := func(name string, scopes []Scope, expiresAt time.Time) {
 		t.Helper()
 		_, _, err := keys.Create(name, scopes, expiresAt, principalLocal)
-		var wrong *KeyError
-		if !errors.As(err, &wrong) {
+		if _, ok := errors.AsType[*KeyError](err); !ok {
 			t.Errorf("Create says %v, want a *KeyError", err)
 		}
 	}

@@ -254,11 +254,16 @@ func (s *Server) fail(w response, r *http.Request, info *request, err error) {
 	writeProblem(w, info.id, s.reported(r.Context(), info, err))
 }
 
-// reported turns the error into its problem and logs it if it is our fault.
+// reported turns the error into its problem and logs it: as an error if it is
+// our fault, as a warning if callers have to wait for us.
 func (s *Server) reported(ctx context.Context, info *request, err error) *problem {
 	p := asProblem(err)
 	if p.kind.status >= 500 && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "http request failed",
+		level := slog.LevelWarn
+		if p.kind.status == http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		s.log.LogAttrs(ctx, level, "http request failed",
 			slog.String("request_id", info.id), slog.String("problem", p.kind.name), slog.Any("error", err))
 	}
 	return p

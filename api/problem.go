@@ -22,54 +22,102 @@ type problemKind struct {
 // The problems that the API answers with: the only place that knows HTTP
 // codes. RFC 9457 section 3.1.1: a type may be a relative reference.
 var (
-	problemInvalidParameter = problemKind{"invalid-parameter", http.StatusBadRequest,
-		"A parameter is not valid.", "Correct the parameter that the detail names. Unknown and repeated parameters are refused, so that a misspelt filter never widens an answer."}
-	problemInvalidBody = problemKind{"invalid-body", http.StatusBadRequest,
-		"The body cannot be read.", "Send what the Content-Type says, in UTF-8, in the form that /openapi.json describes."}
-	problemInvalidSQL = problemKind{"invalid-sql", http.StatusBadRequest,
-		"DuckDB cannot run the query.", "The detail is DuckDB's own message. Try the query in the DuckDB shell on the published file."}
-	problemUnauthenticated = problemKind{"unauthenticated", http.StatusUnauthorized,
-		"A key is needed.", "Send Authorization: Bearer gh_… with a key that was created by goodhour key create and neither revoked nor expired."}
-	problemForbidden = problemKind{"forbidden", http.StatusForbidden,
-		"The key may not do this.", "Use a key with the scope that the detail names."}
-	problemCrossSite = problemKind{"cross-site", http.StatusForbidden,
-		"A page of another site may not ask without a key.", "Open the API directly, or send a key."}
-	problemForbiddenSQL = problemKind{"forbidden-sql", http.StatusForbidden,
-		"The query may only read the published file.", "Leave out what writes, reads other files, attaches databases or changes settings."}
-	problemNotFound = problemKind{"not-found", http.StatusNotFound,
-		"There is no such thing.", "Check the name or the id; lists are at GET /v1/segments, /v1/audiences and /v1/snapshots."}
-	problemNoRoute = problemKind{"no-such-route", http.StatusNotFound,
-		"The API has no such address.", "The addresses are in /openapi.json."}
-	problemMethod = problemKind{"method-not-allowed", http.StatusMethodNotAllowed,
-		"The address does not know this method.", "The header Allow lists the methods it knows."}
-	problemQueryTimeout = problemKind{"query-timeout", http.StatusRequestTimeout,
-		"The query ran longer than it may.", "Ask for less: a shorter span, fewer joined rows. The published file can also be queried in a DuckDB shell of your own, without this limit."}
-	problemSlowClient = problemKind{"slow-client", http.StatusRequestTimeout,
-		"The body did not arrive in time.", "Send it faster or in smaller parts."}
-	problemInFlight = problemKind{"idempotency-in-flight", http.StatusConflict,
-		"A request with this Idempotency-Key is still being worked on.", "Wait for Retry-After and send the same request again."}
-	problemTooLarge = problemKind{"body-too-large", http.StatusRequestEntityTooLarge,
-		"The body is larger than it may be.", "Split it into several requests."}
-	problemResultTooLarge = problemKind{"result-too-large", http.StatusRequestEntityTooLarge,
-		"The query needs more memory or disk than it may use.", "Ask for less, or aggregate earlier. The published file can also be queried in a DuckDB shell of your own."}
-	problemMediaType = problemKind{"unsupported-media-type", http.StatusUnsupportedMediaType,
-		"The Content-Type is not one that this address reads.", "The detail lists those that it reads."}
-	problemRejectedItems = problemKind{"rejected-items", http.StatusUnprocessableEntity,
-		"Some of the items cannot be accepted, so none was published.", "Correct the items that errors names, or send invalid=skip to publish the others."}
-	problemKeyReused = problemKind{"idempotency-mismatch", http.StatusUnprocessableEntity,
-		"This Idempotency-Key was used for another request.", "Use a new Idempotency-Key for a new request."}
-	problemRateLimited = problemKind{"rate-limited", http.StatusTooManyRequests,
-		"Too many requests.", "Wait for Retry-After."}
-	problemBusy = problemKind{"busy", http.StatusServiceUnavailable,
-		"Too many queries are running.", "Wait for Retry-After."}
-	problemInternal = problemKind{"internal", http.StatusInternalServerError,
-		"Something went wrong here.", "Report the request_id; the log of the server says more."}
-	problemNoArrow = problemKind{"format-unavailable", http.StatusNotImplemented,
-		"This goodhour was built without Arrow.", "Ask for parquet, which holds the same types, or build with -tags duckdb_arrow."}
-	problemNotReady = problemKind{"not-ready", http.StatusServiceUnavailable,
-		"There is no published file yet.", "The first model run publishes one; /readyz says what is missing."}
-	problemUnavailable = problemKind{"unavailable", http.StatusServiceUnavailable,
-		"A part that is needed does not answer.", "Send the same request again after Retry-After: event ids make a repeat harmless."}
+	problemInvalidParameter = problemKind{
+		"invalid-parameter", http.StatusBadRequest,
+		"A parameter is not valid.", "Correct the parameter that the detail names. Unknown and repeated parameters are refused, so that a misspelt filter never widens an answer.",
+	}
+	problemInvalidBody = problemKind{
+		"invalid-body", http.StatusBadRequest,
+		"The body cannot be read.", "Send what the Content-Type says, in UTF-8, in the form that /openapi.json describes.",
+	}
+	problemInvalidSQL = problemKind{
+		"invalid-sql", http.StatusBadRequest,
+		"DuckDB cannot run the query.", "The detail is DuckDB's own message. Try the query in the DuckDB shell on the published file.",
+	}
+	problemUnauthenticated = problemKind{
+		"unauthenticated", http.StatusUnauthorized,
+		"A key is needed.", "Send Authorization: Bearer gh_… with a key that was created by goodhour key create and neither revoked nor expired.",
+	}
+	problemForbidden = problemKind{
+		"forbidden", http.StatusForbidden,
+		"The key may not do this.", "Use a key with the scope that the detail names.",
+	}
+	problemCrossSite = problemKind{
+		"cross-site", http.StatusForbidden,
+		"A page of another site may not ask without a key.", "Open the API directly, or send a key.",
+	}
+	problemForbiddenSQL = problemKind{
+		"forbidden-sql", http.StatusForbidden,
+		"The query may only read the published file.", "Leave out what writes, reads other files, attaches databases or changes settings.",
+	}
+	problemNotFound = problemKind{
+		"not-found", http.StatusNotFound,
+		"There is no such thing.", "Check the name or the id; lists are at GET /v1/segments, /v1/audiences and /v1/snapshots.",
+	}
+	problemNoRoute = problemKind{
+		"no-such-route", http.StatusNotFound,
+		"The API has no such address.", "The addresses are in /openapi.json.",
+	}
+	problemMethod = problemKind{
+		"method-not-allowed", http.StatusMethodNotAllowed,
+		"The address does not know this method.", "The header Allow lists the methods it knows.",
+	}
+	problemQueryTimeout = problemKind{
+		"query-timeout", http.StatusRequestTimeout,
+		"The query ran longer than it may.", "Ask for less: a shorter span, fewer joined rows. The published file can also be queried in a DuckDB shell of your own, without this limit.",
+	}
+	problemSlowClient = problemKind{
+		"slow-client", http.StatusRequestTimeout,
+		"The body did not arrive in time.", "Send it faster or in smaller parts.",
+	}
+	problemInFlight = problemKind{
+		"idempotency-in-flight", http.StatusConflict,
+		"A request with this Idempotency-Key is still being worked on.", "Wait for Retry-After and send the same request again.",
+	}
+	problemTooLarge = problemKind{
+		"body-too-large", http.StatusRequestEntityTooLarge,
+		"The body is larger than it may be.", "Split it into several requests.",
+	}
+	problemResultTooLarge = problemKind{
+		"result-too-large", http.StatusRequestEntityTooLarge,
+		"The query needs more memory or disk than it may use.", "Ask for less, or aggregate earlier. The published file can also be queried in a DuckDB shell of your own.",
+	}
+	problemMediaType = problemKind{
+		"unsupported-media-type", http.StatusUnsupportedMediaType,
+		"The Content-Type is not one that this address reads.", "The detail lists those that it reads.",
+	}
+	problemRejectedItems = problemKind{
+		"rejected-items", http.StatusUnprocessableEntity,
+		"Some of the items cannot be accepted, so none was published.", "Correct the items that errors names, or send invalid=skip to publish the others.",
+	}
+	problemKeyReused = problemKind{
+		"idempotency-mismatch", http.StatusUnprocessableEntity,
+		"This Idempotency-Key was used for another request.", "Use a new Idempotency-Key for a new request.",
+	}
+	problemRateLimited = problemKind{
+		"rate-limited", http.StatusTooManyRequests,
+		"Too many requests.", "Wait for Retry-After.",
+	}
+	problemBusy = problemKind{
+		"busy", http.StatusServiceUnavailable,
+		"Too many queries are running.", "Wait for Retry-After.",
+	}
+	problemInternal = problemKind{
+		"internal", http.StatusInternalServerError,
+		"Something went wrong here.", "Report the request_id; the log of the server says more.",
+	}
+	problemNoArrow = problemKind{
+		"format-unavailable", http.StatusNotImplemented,
+		"This goodhour was built without Arrow.", "Ask for parquet, which holds the same types, or build with -tags duckdb_arrow.",
+	}
+	problemNotReady = problemKind{
+		"not-ready", http.StatusServiceUnavailable,
+		"There is no published file yet.", "The first model run publishes one; /readyz says what is missing.",
+	}
+	problemUnavailable = problemKind{
+		"unavailable", http.StatusServiceUnavailable,
+		"A part that is needed does not answer.", "Send the same request again after Retry-After: event ids make a repeat harmless.",
+	}
 )
 
 func problemKinds() []problemKind {
@@ -162,12 +210,10 @@ func writeProblem(w http.ResponseWriter, requestID string, p *problem) {
 
 // asProblem turns any error into the problem to answer with.
 func asProblem(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problemf(problemTooLarge, "It may have %d bytes.", tooLarge.Limit)
 	}
 	if q := queryProblem(err); q != nil {

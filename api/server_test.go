@@ -23,6 +23,7 @@ import (
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/ingest/identity"
 	"github.com/goodhour/goodhour/warehouse"
+	"github.com/goodhour/goodhour/warehouse/warehousetest"
 )
 
 // patience is how long a test waits for what must happen.
@@ -39,7 +40,8 @@ type bundle struct {
 	url     string
 	socket  string // the base address of the trusted door
 	log     *lockedBuffer
-	prefix  string // of the topics
+	prefix  string        // of the topics
+	empty   *warehouse.DB // what publish copies
 }
 
 // option changes the configuration before the server is made.
@@ -244,13 +246,6 @@ func (r reply) json() map[string]any {
 	return out
 }
 
-// detail of a problem.
-func (r reply) detail() string {
-	r.t.Helper()
-	text, _ := r.json()["detail"].(string)
-	return text
-}
-
 // at walks objects by name and arrays by index.
 func at(t *testing.T, value any, path ...any) any {
 	t.Helper()
@@ -273,11 +268,18 @@ func at(t *testing.T, value any, path ...any) any {
 	return value
 }
 
-// publish makes and publishes another file: the statements build it.
+// publish makes and publishes another file: the copy of an empty warehouse,
+// and what the statements build in it.
 func (b *bundle) publish(asOf time.Time, statements ...string) {
 	b.t.Helper()
 	publication, err := b.library.New(asOf.Add(5 * time.Minute))
 	if err != nil {
+		b.t.Fatal(err)
+	}
+	if b.empty == nil {
+		b.empty = warehousetest.New(b.t)
+	}
+	if _, err := b.empty.Copy(b.t.Context(), publication.Path()); err != nil {
 		b.t.Fatal(err)
 	}
 	build, err := warehouse.OpenBuild(b.t.Context(), publication.Path(), warehouse.BuildLimits{})

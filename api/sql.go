@@ -66,7 +66,8 @@ func (s *Server) postSQL(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// limited cuts a select. The line break ends a comment at its end.
+// limited cuts a select. The line break ends a comment at its end; whatever the
+// text makes of the parentheses, the limit is the outermost query's.
 func limited(sql string, rows int) string {
 	return "from (\n" + strings.TrimRight(sql, " \t\r\n;") + "\n) limit " + strconv.Itoa(rows)
 }
@@ -104,11 +105,11 @@ func answerSQL(ctx context.Context, w http.ResponseWriter, reader *warehouse.Rea
 	defer result.Close()
 	w.Header().Set("Content-Type", mediaJSON)
 	out := bufio.NewWriterSize(w, streamBuffer)
-	head, err := json.Marshal(asOfOf(reader))
+	line, err := json.Marshal(asOfOf(reader))
 	if err != nil {
 		return err
 	}
-	line := append(head[:len(head)-1], `,"columns":[`...)
+	line = append(line[:len(line)-1], `,"columns":[`...)
 	for i, c := range result.Columns() {
 		if i > 0 {
 			line = append(line, ',')

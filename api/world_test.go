@@ -34,8 +34,7 @@ func testKeyer() *identity.Keyer {
 }
 
 // buildWorld loads the world's events into a warehouse as ingest would, runs
-// goodhour's own models, takes and restates metrics, and returns the folder of
-// the published file that has all that in it.
+// goodhour's own models, and returns the published file.
 func buildWorld(dir string) (_ string, err error) {
 	ctx := context.Background()
 	db, err := warehouse.Open(ctx, warehouse.Options{
@@ -57,7 +56,7 @@ func buildWorld(dir string) (_ string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, library.Close()) }()
-	if err := takeSnapshots(ctx, db, filepath.Join(dir, "metrics.duckdb")); err != nil {
+	if err := takeSnapshots(ctx, db); err != nil {
 		return "", err
 	}
 	publication, err := library.New(worldFile)
@@ -65,7 +64,7 @@ func buildWorld(dir string) (_ string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, publication.Abort()) }()
-	if _, err := buildModels(ctx, db, publication.Path()); err != nil {
+	if err := buildModels(ctx, db, publication.Path()); err != nil {
 		return "", err
 	}
 	if _, err := publication.Commit(ctx); err != nil {
@@ -108,57 +107,52 @@ func readWorld(path string) (*event.Batch, error) {
 }
 
 // buildModels copies the warehouse and builds the models in the copy.
-func buildModels(ctx context.Context, db *warehouse.DB, path string) (_ []models.MetricValue, err error) {
+func buildModels(ctx context.Context, db *warehouse.DB, path string) (err error) {
 	if _, err := db.Copy(ctx, path); err != nil {
-		return nil, err
+		return err
 	}
 	build, err := warehouse.OpenBuild(ctx, path, warehouse.BuildLimits{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, build.Close()) }()
 	conn, err := build.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	result, err := models.Run(ctx, conn, models.Options{AsOf: worldAsOf, Now: time.Now})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	values, err := models.Metrics(ctx, conn, result.Provenance, worldFile)
-	if err != nil {
-		return nil, err
-	}
-	return values, warehouse.Describe(ctx, build, warehouse.Info{
+	return warehouse.Describe(ctx, build, warehouse.Info{
 		AsOf: worldAsOf, PublishedAt: worldFile, ModelVersion: result.ModelVersion, ConfigHash: result.ConfigHash, Version: "test",
 	})
 }
 
-// takeSnapshots stores the metrics, and then one of them restated.
-func takeSnapshots(ctx context.Context, db *warehouse.DB, path string) error {
-	values, err := buildModels(ctx, db, path)
-	if err != nil {
-		return err
-	}
+// takeSnapshots stores a metric of two dimensions on three days, and restates
+// one value of the first day.
+func takeSnapshots(ctx context.Context, db *warehouse.DB) error {
 	var all []warehouse.Snapshot
-	for _, v := range values {
-		all = append(all, warehouse.Snapshot{
-			TakenAt: v.TakenAt, Metric: v.Metric, Dimension: v.Dimension, Value: v.Value, N: v.N, Hash: v.Hash,
-			Provenance: warehouse.Provenance{AsOf: v.AsOf, ModelVersion: v.ModelVersion, ConfigHash: v.ConfigHash},
-		})
+	for day := range 3 {
+		asOf := worldAsOf.AddDate(0, 0, day-3)
+		value := 0.25 * float64(day+1)
+		for _, dimension := range []string{"all", "country:BR"} {
+			all = append(all, warehouse.Snapshot{
+				TakenAt: asOf.Add(time.Hour), Metric: "answered", Dimension: dimension, Value: &value, N: int64(4 * (day + 1)),
+				Hash: "h", Provenance: warehouse.Provenance{AsOf: asOf, ModelVersion: "m", ConfigHash: "c"},
+			})
+		}
 	}
 	if _, err := db.RecordSnapshots(ctx, all); err != nil {
 		return err
 	}
-	var restated []warehouse.Snapshot
-	for _, s := range all {
-		if s.Metric == all[0].Metric {
-			s.N, s.TakenAt = s.N+1, s.TakenAt.Add(time.Hour)
-			restated = append(restated, s)
-		}
+	restated := all[:2]
+	for i := range restated {
+		restated[i].TakenAt = restated[i].TakenAt.Add(48 * time.Hour)
 	}
-	_, err = db.RecordSnapshots(ctx, restated)
+	restated[0].Value = nil
+	_, err := db.RecordSnapshots(ctx, restated)
 	return err
 }
 

@@ -122,7 +122,7 @@ func TestAnOpenBatchIsClosedByAgeAndByWaiters(t *testing.T) {
 		if n := a.take(); n != -1 {
 			t.Fatalf("a batch of %d records was closed at once", n)
 		}
-		time.Sleep(time.Second) // of the bubble's clock
+		<-time.After(time.Second) // of the bubble's clock
 		// Aged, it still grows until the loader is free.
 		a.offer(a.answer(t, 4))
 		if n := a.take(); n != 7 {

@@ -21,9 +21,9 @@ const (
 	BreakCluster = "cluster"
 )
 
-// Break says that a partition's log is no longer the one that was being
-// loaded. It is an error with everything the operator needs.
-type Break struct {
+// BreakError says that a partition's log is no longer the one that was being
+// loaded, with everything the operator needs.
+type BreakError struct {
 	// Kind is one of the constants above.
 	Kind string
 	// Partition as it was loaded so far; Now as the broker has it.
@@ -34,7 +34,7 @@ type Break struct {
 	LogStart, LogEnd int64
 }
 
-func (b *Break) Error() string {
+func (b *BreakError) Error() string {
 	tp := TopicPartition{Topic: b.Partition.Topic, Partition: b.Partition.Partition}
 	var what string
 	switch b.Kind {
@@ -61,8 +61,8 @@ func (b *Break) Error() string {
 // identityBreak returns the break between what was loaded and what the broker
 // has, judged by cluster and topic id; nil if it is the same log. A side that
 // has no id says nothing.
-func identityBreak(stored event.Position, now event.Partition) *Break {
-	b := &Break{Partition: stored.Partition, Now: now, NextOffset: stored.NextOffset, LogStart: -1, LogEnd: -1}
+func identityBreak(stored event.Position, now event.Partition) *BreakError {
+	b := &BreakError{Partition: stored.Partition, Now: now, NextOffset: stored.NextOffset, LogStart: -1, LogEnd: -1}
 	switch {
 	case differ(stored.ClusterID, now.ClusterID):
 		b.Kind = BreakCluster
@@ -78,8 +78,8 @@ func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
 // offsetBreak returns the break of a log that does not reach from the stored
 // offset on; nil if it does.
-func offsetBreak(id event.Partition, stored int64, log logRange) *Break {
-	b := &Break{Partition: id, Now: id, NextOffset: stored, LogStart: log.start, LogEnd: log.end}
+func offsetBreak(id event.Partition, stored int64, log logRange) *BreakError {
+	b := &BreakError{Partition: id, Now: id, NextOffset: stored, LogStart: log.start, LogEnd: log.end}
 	switch {
 	case stored < log.start:
 		b.Kind = BreakGap
@@ -122,7 +122,7 @@ func (c *Consumer) Accept(ctx context.Context, topic string, partition int32, by
 
 // inspect looks at one partition: how it is broken, if it is, and what the
 // broker has now.
-func (c *Consumer) inspect(ctx context.Context, tp TopicPartition) (*Break, event.Partition, logRange, error) {
+func (c *Consumer) inspect(ctx context.Context, tp TopicPartition) (*BreakError, event.Partition, logRange, error) {
 	none := event.Partition{}
 	cluster, err := c.cfg.Kafka.cluster(ctx, []string{tp.Topic})
 	if err != nil {

@@ -70,7 +70,7 @@ func (k *Kafka) cluster(ctx context.Context, topics []string) (*cluster, error) 
 	request.Version = min(metadataVersion, versions[request.Key()])
 	for _, name := range topics {
 		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = kmsg.StringPtr(name)
+		topic.Topic = new(name)
 		request.Topics = append(request.Topics, topic)
 	}
 	got, err := k.ask(ctx, anyBroker, request, nil)

@@ -28,6 +28,7 @@ var conformance = []struct {
 	{"a partition added later is read from its start", testNewPartition},
 	{"a topic made later is read", testNewTopic},
 	{"records deleted before they were loaded stop the partition", testGap},
+	{"records deleted while others wait for the loader stop the partition", testGapWhileRunning},
 	{"a topic made anew stops its partitions", testRecreated},
 	{"a topic made anew stops a running consumer", testRecreatedWhileRunning},
 	{"another cluster stops every partition", testOtherCluster},
@@ -145,14 +146,14 @@ func testGap(f *fixture) {
 	f.deleteRecords(f.read, 0, 15)
 
 	c = f.run()
-	b := f.broken(c, f.read, 0, ingest.BreakGap)
+	b := f.broken(c, f.read, 0, ingest.BreakGap).Break
 	if b.NextOffset != 10 || b.LogStart != 15 {
 		f.t.Errorf("the break is %+v, want position 10, log start 15", b)
 	}
 	if !strings.Contains(b.Error(), "5 offsets were deleted") {
 		f.t.Errorf("the error does not say how much was lost: %v", b)
 	}
-	var stopped *ingest.Break
+	var stopped *ingest.BreakError
 	if err := c.WaitForEnd(f.ctx()); !errors.As(err, &stopped) {
 		f.t.Errorf("WaitForEnd over a stopped partition: %v", err)
 	}
@@ -182,6 +183,34 @@ func testGap(f *fixture) {
 	if len(got) != 1 || !strings.Contains(strings.Join(got[0], " "), "ana") {
 		f.t.Errorf("the decision is not kept: %v", got)
 	}
+}
+
+func testGapWhileRunning(f *fixture) {
+	f.create(f.read, 1)
+	for n := range 10 {
+		f.put(f.read, 0, n, n+1) // each a record batch of its own
+	}
+	// One record a batch and an answer: three are under way at most.
+	loading, release := make(chan struct{}, 10), make(chan struct{})
+	c := f.runInto(loaderFunc{f.db, func(ctx context.Context, batch *event.Batch) error {
+		loading <- struct{}{}
+		<-release
+		return f.db.Load(ctx, batch)
+	}}, func(cfg *ingest.ConsumerConfig) { cfg.Limits.Records, cfg.FetchBytes = 1, 1 })
+	<-loading
+	f.deleteRecords(f.read, 0, 8)
+	close(release)
+	b := f.broken(c, f.read, 0, ingest.BreakGap).Break
+	read := int(b.NextOffset)
+	if read < 1 || read > 3 || b.LogStart != 8 {
+		f.t.Errorf("the break is %+v, want position 1 to 3, log start 8", b)
+	}
+	f.wantReads(0, read) // what was under way is loaded
+	if _, err := c.Accept(f.ctx(), f.read, 0, "ana"); err != nil {
+		f.t.Fatal(err)
+	}
+	f.loaded(c)
+	f.wantReads(0, read, 8, 10)
 }
 
 func testRecreated(f *fixture) {
@@ -242,7 +271,7 @@ func testOtherCluster(f *fixture) {
 	other.create(other.read, 2)
 	other.put(other.read, 0, 5, 20)
 	moved := other.run()
-	b := other.broken(moved, other.read, 0, ingest.BreakCluster)
+	b := other.broken(moved, other.read, 0, ingest.BreakCluster).Break
 	if b.Partition.ClusterID == b.Now.ClusterID {
 		f.t.Errorf("the break names one cluster: %+v", b)
 	}
@@ -292,7 +321,7 @@ func testTruncated(f *fixture) {
 	f.put(f.read, 1, 110, 120)
 
 	c = f.run()
-	b := f.broken(c, f.read, 0, ingest.BreakTruncated)
+	b := f.broken(c, f.read, 0, ingest.BreakTruncated).Break
 	if b.NextOffset != 20 || b.LogEnd != 15 {
 		f.t.Errorf("the break is %+v, want position 20, log end 15", b)
 	}

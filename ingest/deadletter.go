@@ -65,16 +65,15 @@ func (p *Producer) publishLetters(ctx context.Context, letters []event.StoredDea
 		records[i] = letterRecord(topic, &letters[i].DeadLetter)
 	}
 	err := p.PublishRecords(ctx, records)
-	var failed *PublishError
-	if !errors.As(err, &failed) {
+	failed, some := errors.AsType[*PublishError](err)
+	if !some {
 		return err
 	}
 	// A letter that is too large goes without its bytes, so that it does not
 	// hold up the others for ever.
 	var bare []event.Record
 	for _, f := range failed.Failures {
-		var large *RecordTooLargeError
-		if !errors.As(f.Err, &large) {
+		if _, large := errors.AsType[*RecordTooLargeError](f.Err); !large {
 			return err
 		}
 		bare = append(bare, bareLetterRecord(topic, &letters[f.Index].DeadLetter))

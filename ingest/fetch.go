@@ -260,7 +260,8 @@ func (f *fetcher) take(ctx context.Context, flow *flow, p *kmsg.FetchResponseTop
 	flow.pause.reset()
 	// The first answer for a new partition is passed on even without records:
 	// its begin is worth storing, so that a later gap is noticed.
-	if next == flow.fetch && !(flow.fresh && flow.stored < 0) {
+	begin := flow.fresh && flow.stored < 0
+	if next == flow.fetch && !begin {
 		return chunks
 	}
 	c := chunk{flow: flow, from: flow.fetch, next: next, batches: p.RecordBatches, aborted: p.AbortedTransactions}

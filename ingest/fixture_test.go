@@ -367,22 +367,22 @@ func (f *fixture) eventually(what string, check func() bool) {
 }
 
 // broken waits until a partition is stopped by a break of a kind.
-func (f *fixture) broken(c *running, topic string, partition int32, kind string) *ingest.Break {
+func (f *fixture) broken(c *running, topic string, partition int32, kind string) ingest.PartitionStatus {
 	f.t.Helper()
-	var found *ingest.Break
+	var stopped ingest.PartitionStatus
 	f.eventually(fmt.Sprintf("%s/%d is stopped (%s)", topic, partition, kind), func() bool {
-		found = c.status(f.t, topic, partition).Break
-		return found != nil
+		stopped = c.status(f.t, topic, partition)
+		return stopped.Break != nil
 	})
-	if found.Kind != kind {
-		f.t.Fatalf("the break is %q, want %q: %v", found.Kind, kind, found)
+	if stopped.Break.Kind != kind {
+		f.t.Fatalf("the break is %q, want %q: %v", stopped.Break.Kind, kind, stopped.Break)
 	}
-	text := found.Error()
+	text := stopped.Break.Error()
 	command := fmt.Sprintf("goodhour offsets accept %s/%d", topic, partition)
 	if !strings.Contains(text, command) {
 		f.t.Errorf("the error %q does not name the command %q", text, command)
 	}
-	return found
+	return stopped
 }
 
 // logBuffer keeps what was logged.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/goodhour/goodhour/ingest"
 	"github.com/goodhour/goodhour/ingest/broker"
+	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/warehouse/warehousetest"
 )
 
@@ -114,9 +115,9 @@ func TestLoginWithTLS(t *testing.T) {
 			{Mechanism: "SCRAM-SHA-512", Name: "simon", Password: password},
 		}
 	})
-	secured := func(mechanism, user string, password ingest.Secret) ingest.KafkaConfig {
+	secured := func(prefix, mechanism, user string, password ingest.Secret) ingest.KafkaConfig {
 		return ingest.KafkaConfig{
-			Brokers: []string{e.Addr()}, TopicPrefix: "secured.",
+			Brokers: []string{e.Addr()}, TopicPrefix: prefix,
 			TLS: ingest.TLSConfig{
 				Enabled: true, CAFile: filepath.Join(a.dir, "ca.pem"), ServerName: "broker.test",
 				CertFile: clientCert, KeyFile: clientKey,
@@ -124,32 +125,35 @@ func TestLoginWithTLS(t *testing.T) {
 			SASL: ingest.SASLConfig{Mechanism: mechanism, Username: user, Password: password},
 		}
 	}
-	// overTLS is a fixture whose own clients do not speak TLS: it has none.
+	// overTLS is a fixture without the test's own clients.
 	overTLS := func(t *testing.T, cfg ingest.KafkaConfig) *fixture {
 		t.Helper()
 		k := connect(t, cfg)
-		f := &fixture{t: t, broker: e, kafka: k, producer: ingest.NewProducer(k), db: warehousetest.New(t), log: &logBuffer{}, read: "secured.read"}
+		f := &fixture{
+			t: t, broker: e, kafka: k, producer: ingest.NewProducer(k), db: warehousetest.New(t),
+			log: &logBuffer{}, read: k.Topic(event.TopicRead),
+		}
 		t.Cleanup(func() { f.producer.Close() })
 		return f
 	}
-	first := 0
 	for _, login := range []struct{ mechanism, user string }{
 		{"plain", "paula"}, {"scram-sha-256", "sara"}, {"SCRAM-SHA-512", "simon"},
 	} {
 		t.Run(login.mechanism, func(t *testing.T) {
-			f := overTLS(t, secured(login.mechanism, login.user, password))
+			t.Parallel()
+			f := overTLS(t, secured(login.user+".", login.mechanism, login.user, password))
 			if err := f.kafka.EnsureTopics(f.ctx(), 2, 1, f.read); err != nil {
 				t.Fatal(err)
 			}
-			f.publish(first, first+20)
-			first += 20
+			f.publish(0, 20)
 			c := f.run()
 			f.loaded(c)
-			f.wantReads(0, first)
+			f.wantReads(0, 20)
 		})
 	}
 	refused := func(name string, cfg ingest.KafkaConfig, want string) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := overTLS(t, cfg)
 			c := f.run()
 			f.eventually("the refusal is told", func() bool { return f.log.count("trouble, retrying") > 0 })
@@ -164,12 +168,15 @@ func TestLoginWithTLS(t *testing.T) {
 			}
 		})
 	}
-	refused("wrong password", secured("scram-sha-256", "sara", "wrong horse"), "SASL")
-	refused("wrong mechanism", secured("plain", "sara", password), "SASL")
-	strange := secured("plain", "paula", password)
+	refused("wrong password", secured("x.", "scram-sha-256", "sara", "wrong horse"), "SASL")
+	refused("wrong mechanism", secured("x.", "plain", "sara", password), "SASL")
+	strange := secured("x.", "plain", "paula", password)
 	strange.TLS.ServerName = "other.test"
 	refused("wrong server name", strange, "other.test")
-	unknown := secured("plain", "paula", password)
+	unknown := secured("x.", "plain", "paula", password)
 	unknown.TLS.CAFile = ""
 	refused("unknown authority", unknown, "unknown authority")
+	plain := secured("x.", "plain", "paula", password)
+	plain.TLS = ingest.TLSConfig{}
+	refused("no TLS", plain, "TLS")
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -52,9 +53,7 @@ func (c *Consumer) mirror(ctx context.Context, mirrored map[TopicPartition]int64
 		return // the next round tries again
 	}
 	c.told.over(what)
-	for tp, next := range changed {
-		mirrored[tp] = next
-	}
+	maps.Copy(mirrored, changed)
 }
 
 // commitGroup commits without being a member of the group, as kafka-consumer-

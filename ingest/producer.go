@@ -85,9 +85,9 @@ func (p *Producer) Publish(ctx context.Context, events []event.Event) error {
 		records, indexes = append(records, record), append(indexes, i)
 	}
 	err := p.PublishRecords(ctx, records)
-	var some *PublishError
+	some, partly := errors.AsType[*PublishError](err)
 	switch {
-	case errors.As(err, &some):
+	case partly:
 		for _, f := range some.Failures {
 			failed.Failures = append(failed.Failures, PublishFailure{Index: indexes[f.Index], Err: f.Err})
 		}
@@ -132,8 +132,7 @@ func (p *Producer) PublishRecords(ctx context.Context, records []event.Record) e
 // write returns the cause for each message that was not written; nil if all were.
 func write(ctx context.Context, w *kafka.Writer, messages []kafka.Message) ([]error, error) {
 	err := w.WriteMessages(ctx, messages...)
-	var causes kafka.WriteErrors
-	if errors.As(err, &causes) {
+	if causes, some := errors.AsType[kafka.WriteErrors](err); some {
 		return causes, nil
 	}
 	return nil, err

@@ -24,7 +24,7 @@ type PartitionStatus struct {
 	// -1: nothing yet. Records from LastStable on belong to open transactions.
 	LogStart, HighWatermark, LastStable int64
 	// Break says why the partition stands still until an operator accepts it.
-	Break *Break
+	Break *BreakError
 	// Error is what keeps the partition from being read now; it is retried.
 	Error error
 	// LastReceivedMicros is Kafka's time of the newest record loaded since the
@@ -114,7 +114,7 @@ func (c *Consumer) setTopicTrouble(topic string, err error) {
 }
 
 // setBreak stops a partition, and tells of it once.
-func (c *Consumer) setBreak(b *Break) {
+func (c *Consumer) setBreak(b *BreakError) {
 	c.mu.Lock()
 	s := c.state(b.Partition)
 	known := s.Break != nil && *s.Break == *b
@@ -145,7 +145,7 @@ func (c *Consumer) stopped(tp TopicPartition) bool {
 // knownBreak returns the break that was found earlier in the same log at the
 // same position by its offsets: a log that was cut off may have grown past the
 // position since, and would then look whole.
-func (c *Consumer) knownBreak(id event.Partition, next int64) *Break {
+func (c *Consumer) knownBreak(id event.Partition, next int64) *BreakError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.states[TopicPartition{id.Topic, id.Partition}]

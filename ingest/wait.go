@@ -49,7 +49,7 @@ func (c *Consumer) WaitForEnd(ctx context.Context) error {
 
 // WaitFor waits until each partition is loaded up to, not including, the
 // offset in marks. While somebody waits, the open batch is closed at once. A
-// stopped partition is an error at once, a *Break. A record behind an open
+// stopped partition is an error at once, a *BreakError. A record behind an open
 // transaction cannot be read before the transaction ends: then it waits until
 // ctx ends, and the error says which partition and why.
 func (c *Consumer) WaitFor(ctx context.Context, marks map[TopicPartition]int64) error {

@@ -103,7 +103,13 @@ func copyTo(ctx context.Context, conn *sql.Conn, path string) (_ Copy, err error
 	if err != nil {
 		return Copy{}, errors.Join(err, tx.Rollback())
 	}
-	return c, tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return Copy{}, err
+	}
+	if err := conn.QueryRowContext(ctx, countCopied, name).Scan(&c.Tables, &c.Rows); err != nil {
+		return Copy{}, fmt.Errorf("count the rows: %w", err)
+	}
+	return c, nil
 }
 
 // copyTables copies inside the transaction. Its first look at the warehouse
@@ -127,9 +133,6 @@ func copyTables(ctx context.Context, tx *sql.Tx, to string) (Copy, error) {
 		if _, err := tx.ExecContext(ctx, "create table "+to+"."+table+" as from "+table); err != nil {
 			return Copy{}, fmt.Errorf("%s: %w", table, err)
 		}
-	}
-	if err := tx.QueryRowContext(ctx, countCopied, to).Scan(&c.Tables, &c.Rows); err != nil {
-		return Copy{}, fmt.Errorf("count the rows: %w", err)
 	}
 	return c, nil
 }

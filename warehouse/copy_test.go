@@ -106,8 +106,8 @@ func TestACopyThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	db := warehousetest.New(t)
 	var batch event.Batch
-	appendReads(&batch, rand.New(rand.NewPCG(1, 2)), 200_000, func(i int) int64 { return int64(i) })
-	batch.Moves = []event.Move{{Partition: partition(0), From: -1, To: 200_000}}
+	appendReads(&batch, rand.New(rand.NewPCG(1, 2)), 50_000, func(i int) int64 { return int64(i) })
+	batch.Moves = []event.Move{{Partition: partition(0), From: -1, To: 50_000}}
 	if err := db.Load(t.Context(), &batch); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestACopyThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-// A child process may write no file beyond 2 MB, as if the disk were full.
+// A child process may write no file beyond 1 MB, as if the disk were full.
 func TestACopyOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -152,8 +152,8 @@ func TestACopyOnAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	var batch event.Batch
-	appendReads(&batch, rand.New(rand.NewPCG(1, 2)), 200_000, func(i int) int64 { return int64(i) })
-	batch.Moves = []event.Move{{Partition: partition(0), From: -1, To: 200_000}}
+	appendReads(&batch, rand.New(rand.NewPCG(1, 2)), 50_000, func(i int) int64 { return int64(i) })
+	batch.Moves = []event.Move{{Partition: partition(0), From: -1, To: 50_000}}
 	if err := errors.Join(db.Load(t.Context(), &batch), db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestACopyOnAFullDisk(t *testing.T) {
 	}
 	p.stop(t)
 	text := strings.Join(said, "\n")
-	if !strings.Contains(text, "is full") || !strings.Contains(text, "200000 rows, copied again") {
+	if !strings.Contains(text, "is full") || !strings.Contains(text, "50000 rows, copied again") {
 		t.Error(text)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "copy.duckdb")); !errors.Is(err, os.ErrNotExist) {
@@ -180,7 +180,7 @@ func copyToFullDisk(ctx context.Context, path string) error {
 	}
 	defer db.Close()
 	target := filepath.Join(filepath.Dir(path), "copy.duckdb")
-	lift, err := limitFileSize(2 << 20)
+	lift, err := limitFileSize(1 << 20)
 	if err != nil {
 		return err
 	}
@@ -213,12 +213,15 @@ func TestPublicationsBesideALoader(t *testing.T) {
 	p := newPublisher(t, warehouse.Limits{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wait sync.WaitGroup
-	commits := 0
+	commits, more := 0, make(chan struct{}, 20)
 	wait.Go(func() {
-		commits = loadUntil(ctx, t, p.db)
+		commits = loadUntil(ctx, t, p.db, more)
 	})
 	var last int64
 	for range 64 {
+		for range cap(more) / 2 {
+			more <- struct{}{}
+		}
 		p.publish(t)
 		r, release := p.acquire(t)
 		table, err := r.Table(ctx, `select (select count(*) from raw.message_read), (select count(*) from raw.order_completed),
@@ -239,29 +242,34 @@ func TestPublicationsBesideALoader(t *testing.T) {
 	cancel()
 	wait.Wait()
 	t.Logf("%d commits beside 64 publications, the last at offset %d", commits, last)
-	if commits < 64 {
+	if commits < 600 {
 		t.Errorf("only %d commits: the loader waited for the copies", commits)
 	}
 }
 
-// loadUntil commits batches of 1,000 reads and 100 orders until ctx is over,
-// and returns how many.
-func loadUntil(ctx context.Context, t testing.TB, db *warehouse.DB) int {
+// loadUntil commits a batch of 100 reads and 10 orders for each token until
+// ctx is over, and returns how many.
+func loadUntil(ctx context.Context, t testing.TB, db *warehouse.DB, more <-chan struct{}) int {
 	random := rand.New(rand.NewPCG(7, 7))
 	var batch event.Batch
 	next := int64(0)
 	for n := 0; ; n++ {
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return n
+		}
 		batch.Reset()
-		appendReads(&batch, random, 1000, func(i int) int64 { return next + int64(i) })
+		appendReads(&batch, random, 100, func(i int) int64 { return next + int64(i) })
 		batch.Topics = append(batch.Topics, testTopic)
-		for i := range 100 {
+		for i := range 10 {
 			appendEvent(t, &batch, order("shop", fmt.Sprint(next, "/", i), next+int64(i), "A"))
 		}
 		from := next
 		if next == 0 {
 			from = -1
 		}
-		next += 1100
+		next += 110
 		batch.Moves = []event.Move{{Partition: partition(0), From: from, To: next}}
 		err := db.Load(ctx, &batch)
 		if ctx.Err() != nil {
@@ -281,8 +289,17 @@ func TestHogsDoNotHurtTheLoader(t *testing.T) {
 	p.publish(t, someTable)
 	loading, stop := context.WithCancel(t.Context())
 	var loader, hogs sync.WaitGroup
-	commits := 0
-	loader.Go(func() { commits = loadUntil(loading, t, p.db) })
+	commits, more := 0, make(chan struct{})
+	loader.Go(func() { commits = loadUntil(loading, t, p.db, more) })
+	loader.Go(func() {
+		for range 1000 {
+			select {
+			case more <- struct{}{}:
+			case <-loading.Done():
+				return
+			}
+		}
+	})
 	kinds := make([]map[warehouse.QueryErrorKind]int, 3)
 	for hog := range kinds {
 		kinds[hog] = map[warehouse.QueryErrorKind]int{}
@@ -409,7 +426,7 @@ func TestABuildIsClosedIn(t *testing.T) {
 	if _, err := p.db.Copy(t.Context(), publication.Path()); err != nil {
 		t.Fatal(err)
 	}
-	build, err := warehouse.OpenBuild(t.Context(), publication.Path(), warehouse.BuildLimits{MemoryBytes: 200_000_000, TempBytes: 50_000_000, Threads: 1})
+	build, err := warehouse.OpenBuild(t.Context(), publication.Path(), warehouse.BuildLimits{MemoryBytes: 50_000_000, TempBytes: 50_000_000, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

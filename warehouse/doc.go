@@ -11,9 +11,9 @@
 // gives the same tables as if nothing had happened.
 //
 // An event is known by (source, id). Load looks for it among the stored events
-// whose time lies in the range of the batch's own times, because a producer
-// derives the time from what happened and a repetition therefore has the same.
-// A producer that sends one id with two times may get two rows.
+// whose time lies in the range of the batch's own times, wide gaps left out: a
+// producer derives the time from what happened, and so a repetition has the
+// same. A producer that sends one id with two times may get two rows.
 //
 // Exactly one process opens the file, and only once: see [Open]. Everyone else
 // reads a published copy. The package reads no clock; it is given one.

@@ -17,7 +17,8 @@ type scratch struct {
 	seed  maphash.Seed
 	slots []int32 // 0 is free, else a row's number + 1
 	rows  []int32
-	keys  []int64
+	// numbers are 0, 1, 2 and so on.
+	numbers []int64
 }
 
 // firsts returns, in order, the rows that are the first of their (source, id)
@@ -74,45 +75,50 @@ join raw.%q as stored on stored.ce_id = batch.ce_id and stored.ce_source = batch
 where stored.ce_time between getvariable('batch_first') and getvariable('batch_last')`
 
 // notStored returns those of the given rows whose event is not in the table.
+// It may use their memory.
 func (db *DB) notStored(ctx context.Context, rows *event.Rows, candidates []int32) ([]int32, error) {
-	first, last := rows.Time[candidates[0]], rows.Time[candidates[0]]
-	for _, row := range candidates {
-		first, last = min(first, rows.Time[row]), max(last, rows.Time[row])
+	if _, err := db.conn.Exec(ctx, `create or replace temp table duplicates ("row" bigint)`); err != nil {
+		return nil, err
 	}
-	for _, s := range []struct {
-		statement string
-		args      []any
-	}{
-		{"set variable batch_first = ?", []any{bulk.Timestamp(first)}},
-		{"set variable batch_last = ?", []any{bulk.Timestamp(last)}},
-		{`create or replace temp table duplicates ("row" bigint)`, nil},
-	} {
-		if _, err := db.conn.Exec(ctx, s.statement, s.args...); err != nil {
-			return nil, err
-		}
-	}
-
-	numbers := slices.Grow(db.scratch.keys[:0], rows.Len())[:rows.Len()]
+	numbers := slices.Grow(db.scratch.numbers[:0], rows.Len())[:rows.Len()]
 	for i := range numbers {
 		numbers[i] = int64(i)
 	}
-	db.scratch.keys = numbers
-	var c columns
-	c.add(bulk.BigInt(numbers, nil))
-	c.text("ce_source", rows.Source.Bytes, rows.Source.Ends, nil)
-	c.text("ce_id", rows.ID.Bytes, rows.ID.Ends, nil)
-	if c.err != nil {
-		return nil, c.err
+	db.scratch.numbers = numbers
+	var keys columns
+	keys.add(bulk.BigInt(numbers, nil))
+	keys.text("ce_source", rows.Source.Bytes, rows.Source.Ends, nil)
+	keys.text("ce_id", rows.ID.Bytes, rows.ID.Ends, nil)
+	if keys.err != nil {
+		return nil, keys.err
 	}
-	query := fmt.Sprintf(insertDuplicates, rows.Kind.Spec().Table)
-	if err := db.conn.AppendQuery(ctx, query, "batch", []string{"row", "ce_source", "ce_id"}, c.list, candidates); err != nil {
-		return nil, err
+
+	ranges := timeRanges(rows.Time, candidates)
+	for _, r := range ranges {
+		within := candidates
+		if len(ranges) > 1 {
+			within = r.pick(rows.Time, candidates)
+		}
+		if err := db.findDuplicates(ctx, rows.Kind, r, keys.list, within); err != nil {
+			return nil, err
+		}
 	}
 	duplicates, err := db.conn.Ints(ctx, `select "row" from duplicates`)
 	if err != nil {
 		return nil, err
 	}
 	return without(candidates, duplicates, numbers), nil
+}
+
+func (db *DB) findDuplicates(ctx context.Context, kind event.Kind, r timeRange, keys []bulk.Column, rows []int32) error {
+	if _, err := db.conn.Exec(ctx, "set variable batch_first = ?", bulk.Timestamp(r.first)); err != nil {
+		return err
+	}
+	if _, err := db.conn.Exec(ctx, "set variable batch_last = ?", bulk.Timestamp(r.last)); err != nil {
+		return err
+	}
+	query := fmt.Sprintf(insertDuplicates, kind.Spec().Table)
+	return db.conn.AppendQuery(ctx, query, "batch", []string{"row", "ce_source", "ce_id"}, keys, rows)
 }
 
 // without removes the duplicates from the candidates, in place. marks is as

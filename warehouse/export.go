@@ -102,7 +102,7 @@ func (r *Reader) export(ctx context.Context, w io.Writer, format Format, source 
 	if err != nil {
 		return 0, err
 	}
-	columns, err := r.describe(ctx, sql)
+	columns, err := r.describe(ctx, sql, source.Args)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +141,7 @@ var copyOptions = map[Format]string{
 // put into SQL as it came.
 func (r *Reader) sourceSQL(source Source) (string, error) {
 	if source.Relation == "" {
-		return source.SQL, CheckSQL(source.SQL)
+		return source.SQL, checkExportSQL(source.SQL)
 	}
 	relation, ok := r.Relation(source.Relation)
 	if !ok {
@@ -155,7 +155,7 @@ func (r *Reader) sourceSQL(source Source) (string, error) {
 
 // describe returns the columns of a select, and the errors in it. It runs where
 // there is no file to be read or written at all.
-func (r *Reader) describe(ctx context.Context, sql string) ([]Column, error) {
+func (r *Reader) describe(ctx context.Context, sql string, args []any) ([]Column, error) {
 	s, err := r.queries.take(ctx)
 	if err != nil {
 		return nil, err
@@ -163,7 +163,18 @@ func (r *Reader) describe(ctx context.Context, sql string) ([]Column, error) {
 	defer r.queries.give(s)
 	session := s.instance.Session()
 	defer session.Close()
-	return session.Describe(sql)
+	columns, err := session.Describe(sql)
+	if err != nil || len(args) == 0 {
+		return columns, err
+	}
+	// What a bare parameter in the select is shows only once it has its value:
+	// before, DuckDB 1.5.5 tells of one column, "unknown".
+	rows, err := session.Query(ctx, "from (\n"+strings.TrimRight(sql, " \t\r\n;")+"\n) limit 0", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return rows.Columns(), nil
 }
 
 // project wraps a select so that its columns come out as the format needs them.

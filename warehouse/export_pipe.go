@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/goodhour/goodhour/warehouse/internal/stream"
 )
@@ -54,15 +53,7 @@ func (s *seat) copyOut(ctx context.Context, w io.Writer, session *stream.Conn, q
 		// call that nothing interrupts, or gets a signal.
 		_, _ = io.Copy(io.Discard, out)
 	}()
-	finished, fed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(fed)
-		feed(ctx, in, finished)
-	}()
-
 	n, err := runCopy(ctx, session, "copy (\n"+query+"\n) to "+quoteText(s.pipe)+" ("+options+")", args)
-	close(finished)
-	<-fed
 	err = errors.Join(err, in.Close())
 	<-drained
 	var failed *writeError
@@ -93,28 +84,6 @@ func pour(ctx context.Context, w io.Writer, pipe io.Reader) error {
 		}
 		if _, err := w.Write(buffer[:n]); err != nil {
 			return err
-		}
-	}
-}
-
-// feed writes into the pipe once ctx is over, until the statement has ended: a
-// query may itself read the pipe, and would wait for ever in a system call. What
-// it gets is thrown away with the rest.
-func feed(ctx context.Context, pipe io.Writer, finished <-chan struct{}) {
-	select {
-	case <-finished:
-		return
-	case <-ctx.Done():
-	}
-	zeros := make([]byte, 1<<20)
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for {
-		select {
-		case <-finished:
-			return
-		case <-again.C:
-			_, _ = pipe.Write(zeros)
 		}
 	}
 }

@@ -11,12 +11,13 @@ import (
 )
 
 // knownLimit bounds how many identities, and how many links, a DB remembers as
-// stored: at most twice this many, about 150 MB in all.
+// stored: at most twice this many, about 100 MB in all.
 const knownLimit = 1 << 19
 
 // known are identities and links that are surely stored. Most of a batch's are
 // old acquaintances; without this memory each load would look for all of them
-// in tables of millions. What is not in it may be stored or not.
+// in tables of millions. What is not in it may be stored or not. Whoever
+// deletes from those tables must empty it.
 type known struct {
 	identities recent[identity.ID]
 	links      recent[identity.Link]

@@ -60,6 +60,10 @@ func child(role, path string) error {
 		return loadToTheEnd(ctx, path)
 	case "measure":
 		return measureLoads(ctx, path)
+	case "load-full-wal":
+		return loadOnFullDisk(ctx, path, ".wal")
+	case "load-full-file":
+		return loadOnFullDisk(ctx, path, "")
 	case "copy-full":
 		return copyToFullDisk(ctx, path)
 	case "read-link":

@@ -22,6 +22,22 @@ var openDoors = []struct{ name, does string }{
 	{"json_execute_serialized_sql", "runs SQL that cannot be checked before"},
 }
 
+// pipeNames finds the ways to learn the name of the pipe that an export's result
+// goes through. A query that read it would wait for itself for ever. The name
+// is random, so who cannot learn it cannot use it.
+var pipeNames = regexp.MustCompile(`(?i)\b(current_setting|duckdb_settings|pg_settings|current_query|show)\b`)
+
+// checkExportSQL is CheckSQL for an export.
+func checkExportSQL(sql string) error {
+	if name := pipeNames.FindString(sql); name != "" {
+		return &QueryError{
+			Kind: QueryRefused, Message: name + " cannot be exported: it would tell what the export itself is made with",
+			Hint: "run it as a query",
+		}
+	}
+	return CheckSQL(sql)
+}
+
 // dynamicQuery finds a call of the table function query(), which also runs SQL
 // that is put together when it runs. After the word may stand spaces, Unicode
 // ones too, and comments; so anything but a plain continuation is taken for a

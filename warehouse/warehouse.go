@@ -223,13 +223,13 @@ func (db *DB) Path() string { return db.path }
 func (db *DB) View(ctx context.Context, read func(*sql.Conn) error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to the warehouse: %w", err)
+		return explain(fmt.Errorf("connect to the warehouse: %w", err))
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "begin transaction read only"); err != nil {
-		return fmt.Errorf("begin to read the warehouse: %w", err)
+		return explain(fmt.Errorf("begin to read the warehouse: %w", err))
 	}
-	readErr := read(conn)
+	readErr := explain(read(conn))
 	// The end must reach DuckDB even if ctx is over: the connection goes back to the pool.
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "rollback"); err != nil {
 		return errors.Join(readErr, fmt.Errorf("end reading the warehouse: %w", err))
@@ -248,23 +248,37 @@ func (db *DB) update(ctx context.Context, write func() error) error {
 		return errClosed
 	}
 	if _, err := db.conn.Exec(ctx, "begin transaction"); err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
+		return explain(fmt.Errorf("begin a transaction: %w", err))
 	}
 	// A commit or rollback that has begun is not interrupted.
 	last := context.WithoutCancel(ctx)
 	if err := write(); err != nil {
 		if _, rollbackErr := db.conn.Exec(last, "rollback"); rollbackErr != nil {
-			return errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
+			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
-		return err
+		return explain(err)
 	}
 	if _, err := db.conn.Exec(last, "commit"); err != nil {
 		// A failed COMMIT ends the transaction in DuckDB; the rollback is for
 		// the case that it did not, and its own error says nothing new.
 		_, _ = db.conn.Exec(last, "rollback")
-		return fmt.Errorf("commit: %w", err)
+		return explain(fmt.Errorf("commit: %w", err))
 	}
 	return nil
 }
 
 var errClosed = errors.New("the warehouse is closed")
+
+// ErrInvalidated says that DuckDB gave the open database up, as it does when a
+// checkpoint finds the disk full. Every further call fails so too, until the
+// warehouse is closed and opened again; what was committed is kept.
+var ErrInvalidated = errors.New("DuckDB gave the open warehouse up: make room on the disk if it is full, " +
+	"and start goodhour again; what was committed is kept")
+
+// explain marks DuckDB's fatal errors, which have no type in its C interface.
+func explain(err error) error {
+	if err != nil && strings.Contains(err.Error(), "FATAL Error") {
+		return fmt.Errorf("%w: %w", ErrInvalidated, err)
+	}
+	return err
+}

@@ -62,7 +62,7 @@ func newImportFlags(c *cli, kind fileimport.Kind) (*flag.FlagSet, *importFlags) 
 	flags.StringVar(&o.Source, "source", "", "`NAME` of the system that the files come from; ids are unique in it (default: "+string(kind)+")")
 	flags.StringVar(&o.Select, "select", "", "one `SQL` select over the view file whose columns are the fields below")
 	flags.StringVar(&o.TimeFormat, "time-format", "", "`FORMAT` of times as for strptime (%Y%m%d), or unix, or unix_ms")
-	flags.StringVar(&f.zone, "time-zone", "", "IANA `ZONE` of times that do not say theirs (default UTC)")
+	flags.StringVar(&f.zone, "zone", "", "IANA `ZONE` of times that do not say theirs (default UTC)")
 	flags.StringVar(&o.Decimal, "decimal", "", "point or comma in amounts (default: recognised)")
 	flags.StringVar(&o.PhoneRegion, "phone-region", "", "`COUNTRY` (BR) of phone numbers without a country code")
 	flags.StringVar(&o.KeyNamespace, "key-namespace", "", "`NAMESPACE` of the customer column: phone, email or external:NAME")
@@ -98,7 +98,7 @@ func (f *importFlags) complete(c *cli, flags *flag.FlagSet) error {
 	if f.zone != "" {
 		zone, err := time.LoadLocation(f.zone)
 		if err != nil {
-			return usagef("--time-zone %s: want an IANA name such as Europe/Berlin", f.zone)
+			return usagef("--zone %s: want an IANA name such as Europe/Berlin", f.zone)
 		}
 		o.TimeZone = zone
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,25 +91,30 @@ func (i *installation) shareIdentityKey(t *testing.T, from *installation) {
 // process is a serve in a process of its own.
 type process struct {
 	cmd    *exec.Cmd
-	out    *strings.Builder
+	out    *transcript
 	exited chan error
 }
 
-func (i *installation) serve(t *testing.T) *process {
+// serve starts a serve on the installation; more are further arguments.
+func (i *installation) serve(t *testing.T, more ...string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{out: &strings.Builder{}, exited: make(chan error, 1)}
-	p.cmd = exec.Command(self, "serve", "--data", i.data, "--set", "kafka.brokers="+strings.Join(i.brokers, ","), //nolint:gosec // ourselves
-		"--set", "load.batch_rows=2000", "--set", "load.batch_age=50ms")
+	p := &process{out: newTranscript(), exited: make(chan error, 1)}
+	args := append([]string{"serve", "--data", i.data}, more...)
+	if len(i.brokers) > 0 {
+		args = append(args, "--set", "kafka.brokers="+strings.Join(i.brokers, ","))
+	}
+	p.cmd = exec.Command(self, args...) //nolint:gosec // ourselves
 	p.cmd.Env = append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { p.exited <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // if the test forgot, or failed
 	return p
 }
 
@@ -120,7 +126,66 @@ func (p *process) kill(t *testing.T) {
 	<-p.exited
 }
 
+// stop asks the process to end in good order.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.exited; err != nil {
+		t.Errorf("serve ended with %v\n%s", err, p.output())
+	}
+}
+
 func (p *process) output() string { return p.out.String() }
+
+// await waits for a line of the output and returns what stands between two texts in it.
+func (p *process) await(ctx context.Context, t *testing.T, before, after string) string {
+	t.Helper()
+	for {
+		text, grown := p.out.read()
+		if _, rest, ok := strings.Cut(text, before); ok {
+			if found, _, ok := strings.Cut(rest, after); ok {
+				return found
+			}
+		}
+		select {
+		case <-grown:
+		case err := <-p.exited:
+			t.Fatalf("serve ended: %v\n%s", err, p.output())
+		case <-ctx.Done():
+			t.Fatalf("serve did not say %q: %v\n%s", before, context.Cause(ctx), p.output())
+		}
+	}
+}
+
+// transcript is what a process prints, while it prints.
+type transcript struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	grown chan struct{} // closed at the next write
+}
+
+func newTranscript() *transcript { return &transcript{grown: make(chan struct{})} }
+
+func (w *transcript) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	close(w.grown)
+	w.grown = make(chan struct{})
+	return w.text.Write(b)
+}
+
+func (w *transcript) read() (string, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String(), w.grown
+}
+
+func (w *transcript) String() string {
+	text, _ := w.read()
+	return text
+}
 
 // run runs a command in this process and returns the data that it printed.
 func (i *installation) run(ctx context.Context, t *testing.T, args ...string) string {

@@ -32,7 +32,7 @@ func TestKafkaKillLosesAndDoublesNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 50))
 	producer := killed.connect(t)
 	for i := range kills {
-		serve := killed.serve(t)
+		serve := killed.serve(t, "--set", "load.batch_rows=2000", "--set", "load.batch_age=50ms", "--set", "api.listen=127.0.0.1:0")
 		producing := make(chan error, 1)
 		go func() { producing <- publishWithDuplicates(ctx, producer, parts[i], 100) }()
 		// A random instant between "just started" and "well under way".

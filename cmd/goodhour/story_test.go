@@ -31,8 +31,10 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			examples, err := filepath.Abs("../../examples")
+			e.Setenv("EXAMPLES", examples)
 			e.Setenv("GOODHOUR_DATA", filepath.Join(e.WorkDir, "data"))
-			return nil
+			return err
 		},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -110,9 +111,7 @@ func (cfg Config) options() []kfake.Opt {
 		"log.segment.bytes": strconv.Itoa(segmentBytes),
 		"log.retention.ms":  "-1",
 	}
-	for name, value := range cfg.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, cfg.Settings)
 	options := []kfake.Opt{
 		kfake.DataDir(filepath.Join(cfg.Dir, logDir)),
 		kfake.SyncWrites(),
@@ -208,4 +207,4 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 }
 
 // inUse reports whether a port is taken.
-func inUse(err error) bool { return errors.Is(err, addressInUse) }
+func inUse(err error) bool { return errors.Is(err, errAddressInUse) }

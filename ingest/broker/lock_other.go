@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// addressInUse is WSAEADDRINUSE on Windows.
-const addressInUse = syscall.Errno(10048)
+// errAddressInUse is WSAEADDRINUSE on Windows.
+const errAddressInUse = syscall.Errno(10048)
 
 // acquire opens the file only: the port and DuckDB's own lock keep a second
 // process out here.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-const addressInUse = syscall.EADDRINUSE
+const errAddressInUse = syscall.EADDRINUSE
 
 // acquire takes an advisory lock that ends with the process, however it ends.
 func acquire(path string) (*os.File, error) {

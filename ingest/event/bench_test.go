@@ -6,11 +6,22 @@ import (
 	"time"
 )
 
-// deliveredRecords are events of about 400 bytes of JSON, each about one of
-// persons, known by subject and phone.
+// deliveredRecords are events of about 300 bytes of JSON and 200 of headers,
+// each about one of persons, known by subject and phone. As in a response of
+// Kafka, one record lies behind the other in memory.
 func deliveredRecords(tb tester, n, persons int, encode func(*Event, string) (Record, error)) []Record {
 	tb.Helper()
 	records := make([]Record, n)
+	response := make([]byte, 0, 1<<20)
+	place := func(b []byte) []byte {
+		if len(response)+len(b) > cap(response) {
+			response = make([]byte, 0, 1<<20)
+		}
+		start := len(response)
+		response = append(response, b...)
+		return response[start:len(response):len(response)]
+	}
+	headers := make([]Header, 0, 8*n)
 	start := time.Date(2026, 11, 1, 8, 0, 0, 123456000, time.UTC)
 	for i := range records {
 		person := i * 7919 % persons
@@ -33,6 +44,12 @@ func deliveredRecords(tb tester, n, persons int, encode func(*Event, string) (Re
 		if records[i], err = encode(&ev, "goodhour."); err != nil {
 			tb.Fatal(err)
 		}
+		start := len(headers)
+		for _, h := range records[i].Headers {
+			headers = append(headers, Header{Key: h.Key, Value: place(h.Value)})
+		}
+		records[i].Headers = headers[start:]
+		records[i].Key, records[i].Value = place(records[i].Key), place(records[i].Value)
 		records[i].Offset = int64(i)
 		records[i].Time = at.Add(time.Second)
 	}

@@ -399,6 +399,21 @@ func TestEventForms(t *testing.T) {
 	}
 }
 
+func TestIsPlainASCIIAtEveryPlace(t *testing.T) {
+	t.Parallel()
+	for length := range 20 {
+		for place := range length {
+			for c := range 256 {
+				text := []byte(strings.Repeat("~", length))
+				text[place] = byte(c)
+				if got, want := isPlainASCII(text), c >= ' ' && c < 0x7f; got != want {
+					t.Fatalf("%d at %d of %d: %t", c, place, length, got)
+				}
+			}
+		}
+	}
+}
+
 func TestFirstPersonOfNobody(t *testing.T) {
 	t.Parallel()
 	if got := (&Decoder{}).firstPerson(); got != (identity.ID{}) {

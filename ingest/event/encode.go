@@ -136,9 +136,9 @@ func (e *Event) check() error {
 		return errors.New("event of no kind: want one of event.Kinds")
 	}
 	if err := errors.Join(
-		checkAttribute(attributeID, e.ID, true),
-		checkAttribute(attributeSource, e.Source, true),
-		checkAttribute(attributeSubject, e.Subject, false),
+		checkAttribute(attributeID, []byte(e.ID), true),
+		checkAttribute(attributeSource, []byte(e.Source), true),
+		checkAttribute(attributeSubject, []byte(e.Subject), false),
 	); err != nil {
 		return fmt.Errorf("%s event: %w", e.Kind, oneLine(err))
 	}

@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -205,10 +206,12 @@ func (d *Decoder) checkEnvelope(rec *Record) (Kind, int64, error) {
 	if err := errors.Join(
 		checkAttribute(attributeID, e.id, true),
 		checkAttribute(attributeSource, e.source, true),
-		checkAttribute(attributeType, e.ceType, true),
 		checkAttribute(attributeSubject, e.subject, false),
 	); err != nil {
 		return 0, 0, oneLine(err)
+	}
+	if len(e.ceType) == 0 {
+		return 0, 0, errors.New("type: missing")
 	}
 	kind, known := d.types[string(e.ceType)]
 	if !known {
@@ -229,7 +232,7 @@ func (d *Decoder) checkEnvelope(rec *Record) (Kind, int64, error) {
 
 // checkAttribute holds a text attribute to CloudEvents 1.0.2 §Type System
 // (no control characters) and to our length.
-func checkAttribute[T []byte | string](name string, value T, required bool) error {
+func checkAttribute(name string, value []byte, required bool) error {
 	switch {
 	case len(value) == 0 && required:
 		return fmt.Errorf("%s: missing", name)
@@ -250,13 +253,21 @@ func checkAttribute[T []byte | string](name string, value T, required bool) erro
 }
 
 // isPlainASCII reports whether all bytes are printable ASCII.
-func isPlainASCII[T []byte | string](value T) bool {
-	odd := byte(0)
-	for i := range len(value) {
-		odd |= (value[i] - ' ') &^ 0x7f // wraps below the space
-		odd |= (value[i] + 1) &^ 0x7f   // 0x7f and above
+func isPlainASCII(value []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(value) >= 8; value = value[8:] {
+		// A byte below the space borrows; 0x7f and above have or get a high bit.
+		eight := binary.LittleEndian.Uint64(value)
+		if ((eight-' '*ones)|eight|(eight+ones))&highs != 0 {
+			return false
+		}
 	}
-	return odd == 0
+	for _, c := range value {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // mediaType cuts the parameters off a content type.

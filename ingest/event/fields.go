@@ -13,13 +13,17 @@ import (
 // shape is how the data of one kind is read: its fields as a tree.
 type shape struct {
 	spec *Spec
-	root object
+	root *object
 	// The columns of a received text and its length, else -1.
 	text, textChars int
 }
 
 // object is a JSON object whose members have columns.
-type object map[string]*field
+type object struct {
+	fields map[string]*field
+	// first is the field that came first in the record before; see lookup.
+	first *field
+}
 
 // field is one member of an object: exactly one of column, group, identifier
 // and externalIDs is set.
@@ -30,18 +34,34 @@ type field struct {
 
 	column      *Column
 	cell        int // index of the column
-	group       object
+	group       *object
 	identifier  bool
 	externalIDs bool
+
+	// next is the field that came after this one in the record before.
+	next *field
+}
+
+// lookup finds a field by its key. Producers write the fields of a kind in one
+// order, so the guess is nearly always right and spares hashing the key.
+func (o *object) lookup(key []byte, guess **field) *field {
+	if f := *guess; f != nil && f.name == string(key) {
+		return f
+	}
+	f := o.fields[string(key)]
+	if f != nil {
+		*guess = f
+	}
+	return f
 }
 
 func newShape(spec *Spec) *shape {
-	s := &shape{spec: spec, root: object{}, text: -1, textChars: -1}
+	s := &shape{spec: spec, root: &object{fields: map[string]*field{}}, text: -1, textChars: -1}
 	bit := uint64(1)
-	add := func(o object, name, path string) *field {
+	add := func(o *object, name, path string) *field {
 		f := &field{name: name, path: path, bit: bit}
 		bit <<= 1
-		o[name] = f
+		o.fields[name] = f
 		return f
 	}
 	for _, name := range []string{FieldPhone, FieldBSUID, FieldEmail} {
@@ -53,10 +73,10 @@ func newShape(spec *Spec) *shape {
 		parent := s.root
 		name := column.Field
 		if group, rest, nested := strings.Cut(name, "."); nested {
-			if parent[group] == nil {
-				add(parent, group, "data."+group).group = object{}
+			if parent.fields[group] == nil {
+				add(parent, group, "data."+group).group = &object{fields: map[string]*field{}}
 			}
-			parent, name = parent[group].group, rest
+			parent, name = parent.fields[group].group, rest
 		}
 		f := add(parent, name, "data."+column.Field)
 		f.column, f.cell = column, i
@@ -97,11 +117,12 @@ func (d *Decoder) readData(shape *shape) error {
 	return nil
 }
 
-func (d *Decoder) readObject(s *scanner, o object, path string) error {
+func (d *Decoder) readObject(s *scanner, o *object, path string) error {
 	if err := s.open(); err != nil {
 		return inValue(err)
 	}
 	unknown := len(d.unknown)
+	guess := &o.first
 	for n := 0; ; n++ {
 		key, more, err := s.member()
 		if err != nil {
@@ -113,11 +134,11 @@ func (d *Decoder) readObject(s *scanner, o object, path string) error {
 		if n == MaxFields {
 			return fmt.Errorf("%s: over %d members", path, MaxFields)
 		}
-		f := o[string(d.keyText(key))]
-		if f == nil {
-			err = d.keepUnknown(s, path, key, unknown)
-		} else {
+		if f := o.lookup(d.keyText(key), guess); f != nil {
+			guess = &f.next
 			err = d.readField(s, f, key)
+		} else {
+			err = d.keepUnknown(s, path, key, unknown)
 		}
 		if err != nil {
 			return err

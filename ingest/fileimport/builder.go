@@ -135,6 +135,12 @@ func (b *builder) build(values []string) (built, Reason) {
 	return row, why
 }
 
+// only makes d the only event of the row.
+func (b *builder) only(row *built, d draft) {
+	b.drafts = append(b.drafts[:0], d)
+	row.drafts = b.drafts
+}
+
 // readTime reads a time field of the row.
 func (b *builder) readTime(c cell, values []string, row *built) (time.Time, Reason) {
 	text := c.of(values)

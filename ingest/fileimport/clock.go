@@ -1,6 +1,7 @@
 package fileimport
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -133,27 +134,26 @@ func daysIn(year, month int) int {
 // the given order.
 func (p *timeParser) parse(s string, order dayOrder) bool {
 	p.rest = strings.TrimSpace(s)
-	digits := p.countDigits()
-	switch {
-	case digits == 14:
+	switch digits := p.countDigits(); digits {
+	case 14:
 		p.year, p.month, p.day = p.number(4), p.number(2), p.number(2)
 		p.hour, p.minute, p.second = p.number(2), p.number(2), p.number(2)
 		return p.zoneAndEnd()
-	case digits == 8:
+	case 8:
 		p.year, p.month, p.day = p.number(4), p.number(2), p.number(2)
 		if p.take('T') && p.countDigits() == 6 {
 			p.hour, p.minute, p.second = p.number(2), p.number(2), p.number(2)
 			return p.zoneAndEnd()
 		}
 		return p.clockAndEnd()
-	case digits == 4:
+	case 4:
 		p.year = p.number(4)
 		separator := p.separator()
 		if separator == 0 || !p.oneOrTwo(&p.month) || !p.take(separator) || !p.oneOrTwo(&p.day) {
 			return false
 		}
 		return p.clockAndEnd()
-	case digits == 1 || digits == 2:
+	case 1, 2:
 		first := p.number(digits)
 		if month, ok := p.monthBehindSeparator(); ok {
 			p.day, p.month = first, month
@@ -166,7 +166,7 @@ func (p *timeParser) parse(s string, order dayOrder) bool {
 			return false
 		}
 		return p.order(first, second, order) && p.clockAndEnd()
-	case digits == 0:
+	case 0:
 		p.weekday()
 		if p.countDigits() > 0 {
 			return p.parse(p.rest, order)
@@ -300,9 +300,8 @@ func (p *timeParser) zone() bool {
 	} else if !p.take('+') {
 		return false
 	}
-	digits := p.countDigits()
-	hours, minutes := 0, 0
-	switch digits {
+	var hours, minutes int
+	switch digits := p.countDigits(); digits {
 	case 4:
 		hours, minutes = p.number(2), p.number(2)
 	case 1, 2:
@@ -469,7 +468,7 @@ func checkTimeFormat(format string) error {
 	if format == formatUnix || format == formatUnixMS {
 		return nil
 	}
-	seen := ""
+	var directives []byte
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' {
 			continue
@@ -478,9 +477,9 @@ func checkTimeFormat(format string) error {
 		if i == len(format) || !strings.ContainsRune("YymdebBHIMSfpzjaAFT%", rune(format[i])) {
 			return fmt.Errorf("%q has an unknown directive: want %%Y %%m %%d %%H %%M %%S and the like, unix or unix_ms", format)
 		}
-		seen += string(format[i])
+		directives = append(directives, format[i])
 	}
-	has := func(directives string) bool { return strings.ContainsAny(seen, directives) }
+	has := func(oneOf string) bool { return bytes.ContainsAny(directives, oneOf) }
 	if !has("YyF") || !has("jF") && (!has("mbB") || !has("de")) {
 		return fmt.Errorf("%q does not name year, month and day", format)
 	}

@@ -12,7 +12,7 @@ func (b *builder) buildCustomer(values []string, row *built) Reason {
 		return why
 	}
 	data := event.CustomerUpdatedData{Person: row.person.identifiers(), Name: b.cells["name"].of(values)}
-	if s := b.cells["time_zone"].of(values); s != "" {
+	if s := b.cells["customer_time_zone"].of(values); s != "" {
 		if b.zones.known(s) {
 			data.TimeZone = s
 		} else {
@@ -40,9 +40,7 @@ func (b *builder) buildCustomer(values []string, row *built) Reason {
 			b.note(asideTags)
 		}
 	}
-	row.drafts = append(b.drafts[:0], draft{
-		kind: event.CustomerUpdated, time: t, data: func(string) event.Data { return data },
-	})
+	b.only(row, draft{kind: event.CustomerUpdated, time: t, data: func(string) event.Data { return data }})
 	return ""
 }
 
@@ -70,9 +68,7 @@ func (b *builder) buildConsent(values []string, row *built) Reason {
 	if in {
 		data.State, row.consent = "opted_in", 1
 	}
-	row.drafts = append(b.drafts[:0], draft{
-		kind: event.ConsentChanged, time: t, data: func(string) event.Data { return data },
-	})
+	b.only(row, draft{kind: event.ConsentChanged, time: t, data: func(string) event.Data { return data }})
 	return ""
 }
 

@@ -167,8 +167,9 @@ func customerFields() []Field {
 			headings: [][]string{tier("name fullname customername contactname displayname")},
 		},
 		{
-			Name: "time_zone", Doc: "IANA name of the time zone",
-			headings: [][]string{tier("timezone tz")},
+			// Not time_zone: --time-zone is the zone of the file's times.
+			Name: "customer_time_zone", Doc: "IANA name of the customer's time zone",
+			headings: [][]string{tier("customertimezone timezone tz")},
 		},
 		{
 			Name: "country", Doc: "country, two letters (ISO 3166-1)",

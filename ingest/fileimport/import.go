@@ -95,7 +95,7 @@ func (r *run) load(ctx context.Context) error {
 		}
 		names, kinds, err := r.stage.describe(ctx, r.stage.parquet(i))
 		if err != nil {
-			return refuse("%q is not a Parquet file that can be read: %v", in.name, err)
+			return refuse("%q is not a Parquet file that can be read: %s", in.name, r.stage.parquetFault(i, in, err))
 		}
 		in.headings = names
 		for j, name := range names {
@@ -141,14 +141,14 @@ func (r *run) loadColumns(ctx context.Context, expressions [][]string, bytes fun
 		}
 		if r.mapping == nil {
 			var err error
-			if r.mapping, err = mapColumns(r.options, in.headings); err != nil {
+			if r.mapping, err = mapColumns(r.options, r.headings()); err != nil {
 				return in.named(err)
 			}
 			if err := r.stage.createStaged(ctx, r.mapping.columnFields()); err != nil {
 				return err
 			}
 		}
-		positions, err := r.mapping.positions(in.headings)
+		positions, err := r.mapping.positions(in.headings, in.isJSON())
 		if err != nil {
 			return in.named(err)
 		}
@@ -158,7 +158,10 @@ func (r *run) loadColumns(ctx context.Context, expressions [][]string, bytes fun
 				chosen[j] = expressions[i][p]
 			}
 			if err := r.stage.appendParquet(ctx, i, chosen); err != nil {
-				return fmt.Errorf("read %q: %w", in.name, err)
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				return refuse("%q cannot be read to its end: %s", in.name, r.stage.parquetFault(i, in, err))
 			}
 			bytes(int(in.size))
 			continue
@@ -169,6 +172,29 @@ func (r *run) loadColumns(ctx context.Context, expressions [][]string, bytes fun
 		}
 	}
 	return nil
+}
+
+// headings are those of the first file. A member of a JSON file may be missing
+// where it says nothing, so those of all JSON files count.
+func (r *run) headings() []string {
+	var all []string
+	for _, in := range r.inputs {
+		if in.format == "" {
+			continue
+		}
+		if !in.isJSON() {
+			if all == nil {
+				return in.headings
+			}
+			continue
+		}
+		for _, h := range in.headings {
+			if !slices.Contains(all, h) {
+				all = append(all, h)
+			}
+		}
+	}
+	return all
 }
 
 // byteProgress reports the phase "reading", at most once in a megabyte.

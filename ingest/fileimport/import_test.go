@@ -96,8 +96,7 @@ func decode(t *testing.T, events []event.Event) *event.Batch {
 func refusal(t *testing.T, o fileimport.Options, files ...string) string {
 	t.Helper()
 	got, err := run(t, o, files...)
-	var refused *fileimport.Refusal
-	if !errors.As(err, &refused) {
+	if _, refused := errors.AsType[*fileimport.Refusal](err); !refused {
 		t.Fatalf("want a refusal, got error %v", err)
 	}
 	if len(got.events) > 0 || got.Report != nil {

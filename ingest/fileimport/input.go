@@ -57,6 +57,8 @@ func (in *input) unit() string {
 	}
 }
 
+func (in *input) isJSON() bool { return in.format == formatNDJSON || in.format == formatJSON }
+
 // resolve expands patterns and returns each file once, in the order given; a
 // pattern's files are sorted by name.
 func resolve(names []string) ([]*input, error) {
@@ -191,11 +193,11 @@ func (in *input) examineText(o *Options) error {
 
 // readMark looks for a byte order mark, which says the encoding.
 func (in *input) readMark() error {
-	text, closeText, err := in.openBytes(nil)
+	text, file, err := in.openBytes(nil)
 	if err != nil {
 		return err
 	}
-	defer closeText()
+	defer file.Close()
 	head, err := bufio.NewReader(text).Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read %q: %w", in.name, err)
@@ -213,7 +215,7 @@ func (in *input) readMark() error {
 
 // openBytes opens the unpacked bytes; progress is told how many bytes of the
 // file itself were read.
-func (in *input) openBytes(progress func(int)) (io.Reader, func() error, error) {
+func (in *input) openBytes(progress func(int)) (io.Reader, io.Closer, error) {
 	f, err := os.Open(in.path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %q: %w", in.name, err)
@@ -225,23 +227,23 @@ func (in *input) openBytes(progress func(int)) (io.Reader, func() error, error) 
 			return nil, nil, fmt.Errorf("unpack %q: %w", in.name, err)
 		}
 	}
-	return r, f.Close, nil
+	return r, f, nil
 }
 
 // openText opens the file's text in UTF-8, without a byte order mark.
-func (in *input) openText(progress func(int)) (io.Reader, func() error, error) {
-	r, closeBytes, err := in.openBytes(progress)
+func (in *input) openText(progress func(int)) (io.Reader, io.Closer, error) {
+	r, file, err := in.openBytes(progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, err := io.CopyN(io.Discard, r, int64(in.bomBytes)); err != nil {
-		closeBytes()
+		file.Close()
 		return nil, nil, fmt.Errorf("read %q: %w", in.name, err)
 	}
 	if in.decoder != nil {
 		r = transform.NewReader(r, in.decoder.NewDecoder())
 	}
-	return r, closeBytes, nil
+	return r, file, nil
 }
 
 type countingReader struct {
@@ -258,8 +260,8 @@ func (r *countingReader) Read(b []byte) (int, error) {
 }
 
 // openTable opens the text behind the skipped lines and says which line that is.
-func (in *input) openTable(skipLines int, progress func(int)) (r io.Reader, line int64, closeText func() error, err error) {
-	text, closeText, err := in.openText(progress)
+func (in *input) openTable(skipLines int, progress func(int)) (r io.Reader, line int64, file io.Closer, err error) {
+	text, file, err := in.openText(progress)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -276,10 +278,10 @@ func (in *input) openTable(skipLines int, progress func(int)) (r io.Reader, line
 		line++
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		closeText()
+		file.Close()
 		return nil, 0, nil, fmt.Errorf("read %q: %w", in.name, err)
 	}
-	return buffered, line, closeText, nil
+	return buffered, line, file, nil
 }
 
 func skipLine(r *bufio.Reader) error {
@@ -293,11 +295,11 @@ func skipLine(r *bufio.Reader) error {
 
 // sample returns the beginning of the text, and whether that is all.
 func (in *input) sample(skipLines int) (sample []byte, whole bool, err error) {
-	text, _, closeText, err := in.openTable(skipLines, nil)
+	text, _, file, err := in.openTable(skipLines, nil)
 	if err != nil {
 		return nil, false, err
 	}
-	defer closeText()
+	defer file.Close()
 	sample, err = io.ReadAll(io.LimitReader(text, sniffBytes))
 	if err != nil {
 		return nil, false, fmt.Errorf("read %q: %w", in.name, err)
@@ -340,11 +342,11 @@ func (in *input) examineCSV(o *Options, sample []byte, whole bool) error {
 	if in.dialect, err = sniff(sample, whole, delimiter); err != nil {
 		return in.named(err)
 	}
-	r, closeText, err := in.openCSV(o, nil)
+	r, file, err := in.openCSV(o, nil)
 	if err != nil {
 		return err
 	}
-	defer closeText()
+	defer file.Close()
 	first, err := r.next()
 	if errors.Is(err, io.EOF) {
 		in.format = ""
@@ -373,14 +375,14 @@ func (in *input) examineCSV(o *Options, sample []byte, whole bool) error {
 }
 
 // openCSV opens the file at its headings.
-func (in *input) openCSV(o *Options, progress func(int)) (*csvReader, func() error, error) {
-	text, line, closeText, err := in.openTable(o.SkipLines, progress)
+func (in *input) openCSV(o *Options, progress func(int)) (*csvReader, io.Closer, error) {
+	text, line, file, err := in.openTable(o.SkipLines, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	r := newCSVReader(text, in.dialect, o.Limits.RecordBytes)
 	r.line, r.transcoded = line, in.decoder != nil
-	return r, closeText, nil
+	return r, file, nil
 }
 
 // named puts the file's name in front of a refusal.

@@ -34,8 +34,8 @@ type jsonReader struct {
 func isJSON(b []byte) bool { return fastjson.ValidateBytes(b) == nil }
 
 // openJSON opens the file; columns are the members that its records give.
-func (in *input) openJSON(limits Limits, columns []string, progress func(int)) (*jsonReader, func() error, error) {
-	text, line, closeText, err := in.openTable(0, progress)
+func (in *input) openJSON(limits Limits, columns []string, progress func(int)) (*jsonReader, io.Closer, error) {
+	text, line, file, err := in.openTable(0, progress)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,17 +43,17 @@ func (in *input) openJSON(limits Limits, columns []string, progress func(int)) (
 	if in.format == formatNDJSON {
 		r.lines = newCSVReader(text, dialect{eol: '\n'}, limits.RecordBytes)
 		r.lines.line, r.lines.transcoded = line, in.decoder != nil
-		return r, closeText, nil
+		return r, file, nil
 	}
 	r.budget = &budgetReader{source: text, most: limits.RecordBytes}
 	r.stream = json.NewDecoder(r.budget)
 	if in.jsonArray {
 		if _, err := r.stream.Token(); err != nil {
-			closeText()
+			file.Close()
 			return nil, nil, r.broken(err)
 		}
 	}
-	return r, closeText, nil
+	return r, file, nil
 }
 
 func (r *jsonReader) next() (record, error) {
@@ -152,11 +152,11 @@ func (r *jsonReader) text(value *fastjson.Value) []byte {
 
 // examineJSON gathers the members of all records: they are the headings.
 func (in *input) examineJSON(limits Limits) error {
-	r, closeText, err := in.openJSON(limits, nil, nil)
+	r, file, err := in.openJSON(limits, nil, nil)
 	if err != nil {
 		return err
 	}
-	defer closeText()
+	defer file.Close()
 	seen := map[string]bool{}
 	for {
 		rec, err := r.next()

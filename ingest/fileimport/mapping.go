@@ -66,7 +66,8 @@ func mapColumns(o *Options, headings []string) (*mapping, error) {
 	}
 	problems = append(problems, m.missing(o, problems)...)
 	if len(problems) > 0 {
-		problems = append(problems, "the headings found are "+listHeadings(headings))
+		problems = append(problems, "the headings found are "+listHeadings(headings)+
+			" (if that is a row of data, say --no-header; if the table begins further down, --skip-lines N)")
 		return nil, &Refusal{Problems: problems}
 	}
 	return m, nil
@@ -128,6 +129,7 @@ func (m *mapping) missing(o *Options, told []string) []string {
 		problems = append(problems, "no column says who a row is about: name it with --customer COLUMN, --phone COLUMN or --email COLUMN")
 	}
 	switch o.Kind {
+	case Orders, Customers:
 	case Consents:
 		if !m.has("state", "opted_out") {
 			problems = append(problems, "no column says whether it is an opt-in: name it with --state COLUMN (yes means in) or --opted-out COLUMN (yes means out)")
@@ -136,7 +138,7 @@ func (m *mapping) missing(o *Options, told []string) []string {
 			problems = append(problems, "both --state and --opted-out have a column: leave one out with -")
 		}
 	case Messages:
-		if !m.has(momentFields...) && !(m.has("status") && m.has("time")) {
+		if !m.has(momentFields...) && (!m.has("status") || !m.has("time")) {
 			problems = append(problems, "no column says what happened to a message: name --status and --time, or one or more of --sent-at, --delivered-at, --read-at, --replied-at, --failed-at")
 		}
 		if m.has("status") && !m.has("provider_message_id") {
@@ -231,7 +233,8 @@ func listHeadings(headings []string) string {
 }
 
 // positions are where the mapped columns stand in a file with these headings.
-func (m *mapping) positions(headings []string) ([]int, error) {
+// A column that is not there is an error, or where it may be missing -1.
+func (m *mapping) positions(headings []string, mayMiss bool) ([]int, error) {
 	var positions []int
 	var problems []string
 	for _, c := range m.columns {
@@ -239,9 +242,11 @@ func (m *mapping) positions(headings []string) ([]int, error) {
 			continue
 		}
 		i, problem := findHeading(headings, c.Column)
-		if problem != "" {
-			problems = append(problems, problem+", as the first file has it")
-			continue
+		switch {
+		case problem != "" && mayMiss:
+			i = -1
+		case problem != "":
+			problems = append(problems, problem+", as another file has it")
 		}
 		positions = append(positions, i)
 	}
@@ -264,13 +269,15 @@ func (m *mapping) columnFields() []string {
 
 // unused are the headings that no field takes.
 func (m *mapping) unused(headings []string) []string {
-	positions, err := m.positions(headings)
-	if err != nil {
-		return nil
+	var used []int
+	for _, c := range m.columns {
+		if i, problem := findHeading(headings, c.Column); c.Column != "" && problem == "" {
+			used = append(used, i)
+		}
 	}
 	var rest []string
 	for i, h := range headings {
-		if !slices.Contains(positions, i) {
+		if !slices.Contains(used, i) {
 			rest = append(rest, h)
 		}
 	}

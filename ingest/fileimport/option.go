@@ -111,7 +111,7 @@ type Publish func(ctx context.Context, events []event.Event) error
 // Refusal is an error that the user can mend by another call: a column that is
 // missing or ambiguous, a file that is not a table, two readings of a column.
 // Nothing was published.
-type Refusal struct {
+type Refusal struct { //nolint:errname // a refusal is what the user gets, and is called so everywhere
 	// Problems says each what is wrong, and how to mend it.
 	Problems []string
 }

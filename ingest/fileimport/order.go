@@ -61,7 +61,7 @@ func (b *builder) buildOrder(values []string, row *built) Reason {
 		}
 	}
 	row.identity = []string{d.kind.String(), row.person.subject, t.Format(timeLayout), orderID, row.amount.String(), row.currency}
-	row.drafts = append(b.drafts[:0], d)
+	b.only(row, d)
 	return ""
 }
 

@@ -59,7 +59,7 @@ const (
 	asideEmail       Reason = "email is not an address"
 	asideCustomer    Reason = "customer key is not usable"
 	asideSpreadsheet Reason = "a number that a spreadsheet cut short (1.2E+12)"
-	asideTimeZone    Reason = "time_zone is not an IANA name"
+	asideTimeZone    Reason = "customer_time_zone is not an IANA name"
 	asideCountry     Reason = "country is not a code of two letters"
 	asideLanguage    Reason = "language is not a BCP 47 tag"
 	asideTags        Reason = "tags are neither a JSON array of strings nor a list"

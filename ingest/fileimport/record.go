@@ -1,5 +1,7 @@
 package fileimport
 
+import "io"
+
 // record is one row of a text file as its reader found it.
 type record struct {
 	// at is where it stands: the line of a text file it begins at, or its
@@ -19,20 +21,20 @@ type recordReader interface {
 
 // openRecords opens a text file at its first record behind the headings. Its
 // fields stand in the order of the headings.
-func (in *input) openRecords(o *Options, progress func(int)) (recordReader, func() error, error) {
+func (in *input) openRecords(o *Options, progress func(int)) (recordReader, io.Closer, error) {
 	if in.format != formatCSV {
 		return in.openJSON(o.Limits, in.headings, progress)
 	}
-	r, closeText, err := in.openCSV(o, progress)
+	r, file, err := in.openCSV(o, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	if in.headerLine > 0 {
 		if _, err := r.next(); err != nil {
-			closeText()
+			file.Close()
 			return nil, nil, err
 		}
 	}
 	r.columns = len(in.headings)
-	return r, closeText, nil
+	return r, file, nil
 }

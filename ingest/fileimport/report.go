@@ -3,13 +3,12 @@ package fileimport
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"time"
-
-	_ "embed"
 
 	"github.com/goodhour/goodhour/ingest/event"
 )
@@ -22,7 +21,7 @@ type Report struct {
 	DryRun bool   `json:"dry_run"`
 	// Files in the order they were read.
 	Files []FileReport `json:"files"`
-	// Mapping of fields to columns; Unused are the first file's other headings.
+	// Mapping of fields to columns; Unused are the other headings.
 	Mapping []MappedField `json:"mapping"`
 	Unused  []string      `json:"unused,omitempty"`
 	// Readings say how values with several readings were read.
@@ -126,8 +125,8 @@ func (r *run) summarise(ctx context.Context, b *builder, unzoned int64) error {
 	for _, in := range r.inputs {
 		r.report.Files = append(r.report.Files, in.report())
 	}
-	if first := slices.IndexFunc(r.inputs, func(in *input) bool { return in.format != "" }); o.Select == "" {
-		r.report.Unused = r.mapping.unused(r.inputs[first].headings)
+	if o.Select == "" {
+		r.report.Unused = r.mapping.unused(r.headings())
 	}
 	if err := r.countRows(ctx); err != nil {
 		return fmt.Errorf("sum up the rows: %w", err)
@@ -278,7 +277,7 @@ func (r *run) readings(b *builder, unzoned int64) []string {
 		list = append(list, "dates with the month first")
 	}
 	if unzoned > 0 {
-		list = append(list, fmt.Sprintf("times without a zone as %s (%d rows)", r.options.TimeZone, unzoned))
+		list = append(list, fmt.Sprintf("times without a zone as %s (%s rows)", r.options.TimeZone, thousands(unzoned)))
 	}
 	return list
 }

@@ -166,9 +166,10 @@ func sqlFault(err error) string {
 		return "a value cannot be converted; use try_cast or try_strptime, or leave the column as text"
 	case duckdb.ErrorTypeOutOfMemory:
 		return "it needs more memory than the import may take"
+	default:
+		kind, _, _ := strings.Cut(fault.Msg, ":")
+		return kind
 	}
-	kind, _, _ := strings.Cut(fault.Msg, ":")
-	return kind
 }
 
 // fileNames is the list of the files' names as SQL.

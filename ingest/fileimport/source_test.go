@@ -123,6 +123,26 @@ func TestParquet(t *testing.T) {
 	wantText(t, refusal(t, orders(), broken), "not a Parquet file that can be read")
 }
 
+func TestSeveralFilesHaveOneMapping(t *testing.T) {
+	t.Parallel()
+	// Columns stand in another order and under another delimiter.
+	got := mustRun(t, orders(), "orders_comma.csv", "orders_bar.txt")
+	if got.Good != 3 || got.Duplicates != 3 {
+		t.Errorf("want 3 orders, each said twice, got %d and %d", got.Good, got.Duplicates)
+	}
+	wantText(t, refusal(t, usd(), "repeats.csv", "orders_comma.csv"), "orders_comma.csv", `no column is headed "customer", as another file has it`)
+
+	// A member of a JSON file may be missing where it says nothing.
+	more := filepath.Join(t.TempDir(), "more.json")
+	if err := os.WriteFile(more, []byte(`[{"email":"eva@example.com","order_id":"J9","time":"2025-03-05","amount":1,"currency":"EUR","coupon":"X"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got = mustRun(t, orders(), "orders.json", more)
+	if got.Good != 3 || data(t, got.events[2])["coupon"] != "X" {
+		t.Errorf("want 3 orders, the last with a coupon, got %d: %s", got.Good, got.events[2].Data)
+	}
+}
+
 func TestGzip(t *testing.T) {
 	t.Parallel()
 	plain, err := os.ReadFile(filepath.Join(folder, "orders_comma.csv"))

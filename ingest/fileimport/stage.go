@@ -58,6 +58,7 @@ func (s *stage) open(ctx context.Context, limits Limits, inputs []*input) error 
 	}
 	settings := []string{
 		"set memory_limit = '" + strconv.Itoa(limits.MemoryMB) + "MB'",
+		"set threads = " + strconv.Itoa(min(workers(), 4)), // each needs its share of the memory
 		"set temp_directory = " + quoteText(filepath.Join(s.folder, "spill")),
 		"set timezone = 'UTC'",
 		"set autoinstall_known_extensions = false",
@@ -122,11 +123,11 @@ func (s *stage) appendText(ctx context.Context, o *Options, table string, lead d
 	if in.format == "" {
 		return nil // empty
 	}
-	r, closeText, err := in.openRecords(o, progress)
+	r, file, err := in.openRecords(o, progress)
 	if err != nil {
 		return err
 	}
-	defer closeText()
+	defer file.Close()
 	err = s.appender(ctx, table, func(a *duckdb.Appender) error {
 		return appendRecords(ctx, a, lead, r, positions, reject)
 	})
@@ -213,6 +214,12 @@ func asText(name, kind string) string {
 		return "to_json(" + quoteName(name) + ")::varchar"
 	}
 	return quoteName(name) + "::varchar"
+}
+
+// parquetFault is what DuckDB says of a Parquet file, under the name that the
+// user knows.
+func (s *stage) parquetFault(fileNo int, in *input, err error) string {
+	return strings.ReplaceAll(err.Error(), s.link(fileNo), in.name)
 }
 
 // appendParquet adds the rows of a Parquet file to the staging table.

@@ -18,9 +18,15 @@ import (
 
 func TestFieldsAreATable(t *testing.T) {
 	t.Parallel()
+	// The options beside the fields' own, which the command has for every kind.
+	options := strings.Fields("source select time-format time-zone decimal phone-region key-namespace delimiter encoding " +
+		"skip-lines no-header dry-run value config data json set help")
 	for _, kind := range Kinds() {
 		owner := map[string]string{}
 		for _, f := range Fields(kind) {
+			if slices.Contains(options, strings.TrimPrefix(f.Flag(), "--")) {
+				t.Errorf("%s.%s: %s is another option", kind, f.Name, f.Flag())
+			}
 			if f.Doc == "" {
 				t.Errorf("%s.%s has no doc", kind, f.Name)
 			}
@@ -394,10 +400,19 @@ func FuzzValues(f *testing.F) {
 				t.Fatalf("%q is %v", text, got)
 			}
 		}
-		readConsent(text)
-		readTags(text)
-		readItems(text)
-		readLanguage(text)
-		cutShort(text)
+		_, isState := readConsent(text)
+		_, isYesNo := readYesNo(text)
+		if isYesNo && !isState || isState && cutShort(text) {
+			t.Fatalf("%q is a yes or no and no consent", text)
+		}
+		if items, ok := readItems(text); ok && !isJSON(items) {
+			t.Fatalf("%q is taken for items", text)
+		}
+		if tag, ok := readLanguage(text); ok && tag == "" {
+			t.Fatalf("%q is a language without a name", text)
+		}
+		if tags, ok := readTags(text); ok && len(tags) > len(text)+1 {
+			t.Fatalf("%q has %d tags", text, len(tags))
+		}
 	})
 }

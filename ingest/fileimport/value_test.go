@@ -179,7 +179,7 @@ func TestIdentifiersThatAreNotUsable(t *testing.T) {
 		notes[n.Reason] = n.Rows
 	}
 	want := map[fileimport.Reason]int64{
-		"phone is not understood": 1, "email is not an address": 1, "time_zone is not an IANA name": 1,
+		"phone is not understood": 1, "email is not an address": 1, "customer_time_zone is not an IANA name": 1,
 		"country is not a code of two letters": 1, "language is not a BCP 47 tag": 1,
 	}
 	if diff := cmp.Diff(want, notes); diff != "" {

@@ -28,19 +28,21 @@ type Assignment struct {
 // unlink voids the direct link between its two identities only, whichever came
 // first. An id that only links name counts as RankUnknown.
 //
-// Time is n log n; memory about 60 bytes for an identity and none for a link.
+// Time is n log n; memory about 60 bytes for an identity and 8 for a link.
 func Components(members []Member, links, unlinks []Link) []Assignment {
 	g := newGraph(members)
-	if unknown := g.unknown(links); len(unknown) > 0 {
+	edges, unknown := g.resolve(links)
+	if len(unknown) > 0 {
 		g = newGraph(append(slices.Clone(members), unknown...))
+		edges, _ = g.resolve(links)
 	}
 	void := make(map[Link]struct{}, len(unlinks))
 	for _, l := range unlinks {
 		void[NewLink(l.A, l.B)] = struct{}{}
 	}
-	for _, l := range links {
+	for i, l := range links {
 		if _, voided := void[NewLink(l.A, l.B)]; !voided {
-			g.join(g.find(l.A), g.find(l.B))
+			g.join(edges[i].a, edges[i].b)
 		}
 	}
 	out := make([]Assignment, len(g.nodes))
@@ -101,23 +103,24 @@ func (g *graph) lookup(id ID) (int32, bool) {
 	return start + int32(i), found
 }
 
-// find returns the position of an id that is known to be there.
-func (g *graph) find(id ID) int32 {
-	i, _ := g.lookup(id)
-	return i
-}
+// edge is a link between positions.
+type edge struct{ a, b int32 }
 
-// unknown returns the ids that only the links name.
-func (g *graph) unknown(links []Link) []Member {
-	var out []Member
-	for _, l := range links {
-		for _, id := range []ID{l.A, l.B} {
-			if _, found := g.lookup(id); !found {
-				out = append(out, Member{ID: id, Rank: RankUnknown})
-			}
+// resolve finds the ends of the links, and the ids that only links name.
+func (g *graph) resolve(links []Link) (edges []edge, unknown []Member) {
+	edges = make([]edge, len(links))
+	for i, l := range links {
+		a, foundA := g.lookup(l.A)
+		b, foundB := g.lookup(l.B)
+		edges[i] = edge{a, b}
+		if !foundA {
+			unknown = append(unknown, Member{ID: l.A, Rank: RankUnknown})
+		}
+		if !foundB {
+			unknown = append(unknown, Member{ID: l.B, Rank: RankUnknown})
 		}
 	}
-	return out
+	return edges, unknown
 }
 
 // root returns the best node of i's component and halves the path to it.

@@ -59,6 +59,7 @@ func fetchJars(tb testing.TB, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
+	//nolint:usetesting // beside dir: a rename does not cross file systems
 	work, err := os.MkdirTemp(filepath.Dir(dir), "kafka-jars-")
 	if err != nil {
 		return err

@@ -44,9 +44,12 @@ type Kafka struct {
 	log        string // path
 
 	cmd      *exec.Cmd
-	exited   chan error
+	exited   chan exit
 	watchdog *exec.Cmd
 }
+
+// exit is how a process ended.
+type exit struct{ err error }
 
 // Start formats the storage, starts Kafka, and waits until it answers. It is
 // stopped at the end of the test.
@@ -155,8 +158,11 @@ func (k *Kafka) writeProperties(controller int, extra map[string]string) {
 
 func (k *Kafka) command(class string, args ...string) *exec.Cmd {
 	all := append([]string{"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", k.classpath, class}, args...)
-	return exec.Command(k.java, all...)
+	return exec.CommandContext(k.ctx(), k.java, all...)
 }
+
+// ctx does not end with the test: Stop does, in good order.
+func (k *Kafka) ctx() context.Context { return context.WithoutCancel(k.tb.Context()) }
 
 // format gives the storage a cluster id of its own.
 func (k *Kafka) format() {
@@ -186,8 +192,8 @@ func (k *Kafka) start() {
 	if err := cmd.Start(); err != nil {
 		k.tb.Fatalf("start Kafka: %v", err)
 	}
-	k.cmd, k.exited = cmd, make(chan error, 1)
-	go func() { k.exited <- cmd.Wait() }()
+	k.cmd, k.exited = cmd, make(chan exit, 1)
+	go func() { k.exited <- exit{cmd.Wait()} }()
 	k.watch()
 	k.awaitReady()
 }
@@ -196,7 +202,7 @@ func (k *Kafka) start() {
 // up: its standard input ends with the test.
 func (k *Kafka) watch() {
 	k.tb.Helper()
-	k.watchdog = exec.Command("sh", "-c", `cat >/dev/null; kill -9 "$1"`, "sh", strconv.Itoa(k.cmd.Process.Pid))
+	k.watchdog = exec.CommandContext(k.ctx(), "sh", "-c", `cat >/dev/null; kill -9 "$1"`, "sh", strconv.Itoa(k.cmd.Process.Pid))
 	k.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if _, err := k.watchdog.StdinPipe(); err != nil {
 		k.tb.Fatal(err)
@@ -219,9 +225,9 @@ func (k *Kafka) awaitReady() {
 		}
 		select {
 		case <-tick.C:
-		case exit := <-k.exited:
-			k.exited <- exit
-			k.tb.Fatalf("Kafka ended while starting: %v\n%s", exit, k.logTail())
+		case end := <-k.exited:
+			k.exited <- end
+			k.tb.Fatalf("Kafka ended while starting: %v\n%s", end.err, k.logTail())
 		case <-ctx.Done():
 			k.tb.Fatalf("Kafka was not ready within %s: %v\n%s", readyWithin, err, k.logTail())
 		}
@@ -262,8 +268,9 @@ func (k *Kafka) logTail() string {
 func freePorts(tb testing.TB, n int) []int {
 	tb.Helper()
 	var ports []int
+	var listen net.ListenConfig
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := listen.Listen(tb.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -7,7 +7,7 @@ columns:
 */
 with
 sightings as (
-    select customer_messages.customer_id, customer_messages.first_status_at as seen_at
+    select customer_messages.customer_id, customer_messages.first_known_at as seen_at
     from intermediate.customer_messages
     union all
     select message_attempted.customer_id, message_attempted.occurred_at

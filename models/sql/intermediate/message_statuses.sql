@@ -5,7 +5,9 @@ doc: >-
   that another system sent.
 grain: [message_key]
 checks:
-  - not_null: [is_ours, customer_id, first_at]
+  - not_null: [is_ours, first_at]
+  - not_null: [customer_id]
+    severity: warn
 columns:
   message_key: "goodhour's id of the message, or provider:provider_message_id for one that another system sent"
   is_ours: "message_key is goodhour's id"

@@ -59,6 +59,7 @@ planned as (
         count_if(decisions.state in ('accepted', 'failed', 'unknown')) as planned_attempted_count,
         min(decisions.planned_at) as planned_at
     from marts.decisions
+    where decisions.campaign_id is not null
     group by decisions.campaign_id
 ),
 messages as (

@@ -4,7 +4,9 @@ doc: >-
   planned message, as far as events tell: claimed does not show, it is waiting here until the attempt is known.
 grain: [plan_id, message_id]
 checks:
-  - not_null: [campaign_id, customer_id, planned_customer_id, stage, verdict, state, decided_at]
+  - not_null: [stage, verdict, state, decided_at]
+  - not_null: [campaign_id, customer_id, planned_customer_id]
+    severity: warn
   - accepted_values: {column: state, values: [waiting, accepted, failed, unknown, suppressed, held_out, expired, cancelled]}
   - accepted_values: {column: stage, values: [planning, claim]}
 columns:

@@ -5,7 +5,9 @@ doc: >-
   answer proves a read; then the flag is set and the time stays null.
 grain: [message_key]
 checks:
-  - not_null: [customer_id, outcome, is_delivered, is_read, is_replied, is_clicked, is_mature, first_at]
+  - not_null: [customer_id]
+    severity: warn
+  - not_null: [outcome, is_delivered, is_read, is_replied, is_clicked, is_mature, first_at]
   - accepted_values: {column: outcome, values: [accepted, failed, unknown]}
   - accepted_values: {column: delivery_status, values: [sent, delivered, read, failed]}
   - expression: "attributed_order_count >= 0"
@@ -23,7 +25,7 @@ columns:
   arm: "treatment, holdout, control, time_holdout"
   send_hour_local: "hour of day 0-23 in the customer's zone"
   propensity: "probability of this hour under the policy"
-  outcome: "accepted, failed (the provider refused it) or unknown; any status but a failure proves that it was accepted"
+  outcome: "accepted, failed (the provider refused it) or unknown; a status or an answer proves that it was accepted"
   delivery_status: "after acceptance: sent, delivered, read or failed; null where nothing is known"
   error_code: "the provider's code of the refusal, or of the failure after acceptance"
   error_class: "goodhour's class of that error"
@@ -34,8 +36,8 @@ columns:
   is_replied: "the customer answered it in words, by button or with media"
   is_clicked: "a link in it was opened"
   has_receipts_off: "the customer sends no read receipts: leave the message out of read rates"
-  is_mature: "it is at least mature_hours old: it counts in delivery, read and reply rates"
-  is_conversion_mature: "it is at least conversion_days old: it counts in conversion rates"
+  is_mature: "its first status or answer, else the attempt, is at least mature_hours ago: it counts in delivery, read and reply rates"
+  is_conversion_mature: "the same is at least conversion_days ago: it counts in conversion rates"
   attempt_count: "attempts of the sender"
   attributed_order_count: "orders credited to it: it was the last marketing message before them"
   attributed_unvalued_order_count: "of those, orders whose value in the reporting currency is unknown"
@@ -117,7 +119,8 @@ attempts as (
 answered as (
     select
         inbound_messages.message_key,
-        min(inbound_messages.occurred_at) filter (where inbound_messages.is_reply) as replied_at
+        min(inbound_messages.occurred_at) filter (where inbound_messages.is_reply) as replied_at,
+        min(inbound_messages.occurred_at) as answered_at
     from intermediate.inbound_messages
     where inbound_messages.message_key is not null
     group by all
@@ -167,16 +170,7 @@ messages as (
         attempts.arm,
         attempts.send_hour_local,
         attempts.propensity,
-        case
-            when attempts.outcome = 'accepted' then 'accepted'
-            when
-                coalesce(message_statuses.sent_at, message_statuses.delivered_at, message_statuses.read_at) is not null
-                then 'accepted'
-            -- A failed status is a failure after acceptance, unless the refusal is known.
-            when attempts.outcome = 'failed' then 'failed'
-            when message_statuses.failed_at is not null then 'accepted'
-            else attempts.outcome
-        end as outcome,
+        attempts.outcome as attempt_outcome,
         attempts.error_code as refusal_code,
         attempts.error_class as refusal_class,
         message_statuses.error_code as failure_code,
@@ -190,7 +184,7 @@ messages as (
         message_statuses.read_at,
         message_statuses.failed_at,
         message_statuses.reached_at,
-        coalesce(message_statuses.first_at, attempts.attempted_at) as known_at,
+        message_statuses.first_at as status_at,
         least(attempts.attempted_at, message_statuses.first_at) as first_at
     from attempts
     full join intermediate.message_statuses
@@ -211,14 +205,26 @@ lives as (
         messages.arm,
         messages.send_hour_local,
         messages.propensity,
-        messages.outcome,
-        case when messages.outcome = 'failed' then messages.refusal_code else messages.failure_code end as error_code,
-        case when messages.outcome = 'failed' then messages.refusal_class else messages.failure_class end as error_class,
+        case
+            when messages.attempt_outcome = 'accepted' then 'accepted'
+            when
+                messages.sent_at is not null
+                or messages.reached_at is not null
+                or answered.message_key is not null
+                then 'accepted'
+            -- A failed status is a failure after acceptance, unless the refusal is known.
+            when messages.attempt_outcome = 'failed' then 'failed'
+            when messages.failed_at is not null then 'accepted'
+            else messages.attempt_outcome
+        end as outcome,
+        messages.refusal_code,
+        messages.refusal_class,
+        messages.failure_code,
+        messages.failure_class,
         messages.reached_at is not null or answered.message_key is not null as is_delivered,
         messages.read_at is not null or answered.message_key is not null as is_read,
         receipts_off.customer_id is not null as has_receipts_off,
-        messages.known_at <= getvariable('as_of') - to_hours(settings.mature_hours) as is_mature,
-        messages.known_at <= getvariable('as_of') - to_days(settings.conversion_days) as is_conversion_mature,
+        coalesce(messages.status_at, answered.answered_at, messages.attempted_at) as known_at,
         messages.attempt_count,
         coalesce(credited.order_count, 0) as attributed_order_count,
         coalesce(credited.unvalued_order_count, 0) as attributed_unvalued_order_count,
@@ -234,7 +240,6 @@ lives as (
         messages.failed_at,
         messages.first_at
     from messages
-    cross join staging.settings
     left join answered
         on answered.message_key = messages.message_key
     left join clicked
@@ -266,8 +271,8 @@ select
         when lives.failed_at is not null then 'failed'
         when lives.sent_at is not null then 'sent'
     end as delivery_status,
-    lives.error_code,
-    lives.error_class,
+    case when lives.outcome = 'failed' then lives.refusal_code else lives.failure_code end as error_code,
+    case when lives.outcome = 'failed' then lives.refusal_class else lives.failure_class end as error_class,
     lives.is_delivered,
     lives.is_delivered and lives.delivered_at is null as is_delivered_imputed,
     lives.is_read,
@@ -275,8 +280,8 @@ select
     lives.replied_at is not null as is_replied,
     lives.clicked_at is not null as is_clicked,
     lives.has_receipts_off,
-    lives.is_mature,
-    lives.is_conversion_mature,
+    lives.known_at <= getvariable('as_of') - to_hours(settings.mature_hours) as is_mature,
+    lives.known_at <= getvariable('as_of') - to_days(settings.conversion_days) as is_conversion_mature,
     lives.attempt_count,
     lives.attributed_order_count,
     lives.attributed_unvalued_order_count,
@@ -292,3 +297,4 @@ select
     lives.failed_at,
     lives.first_at
 from lives
+cross join staging.settings
