@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -63,6 +64,9 @@ func openApp(ctx context.Context, c *cli) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.RemoveAll(tempPath(&a.cfg)); err != nil {
+		return nil, fmt.Errorf("remove what an import left behind: %w", err)
+	}
 	a.library, err = warehouse.OpenLibrary(ctx, a.cfg.Data, readLimits(a.cfg.SQL), a.log)
 	if err != nil {
 		return nil, err
@@ -73,6 +77,9 @@ func openApp(ctx context.Context, c *cli) (_ *app, err error) {
 	a.start(ctx)
 	return a, nil
 }
+
+// tempPath is where an import stages its rows.
+func tempPath(cfg *Config) string { return filepath.Join(cfg.Data, "tmp") }
 
 // readLimits bound the queries on the published file.
 func readLimits(c SQLConfig) warehouse.Limits {

@@ -111,6 +111,12 @@ func (f *importFlags) complete(c *cli, flags *flag.FlagSet) error {
 // importThrough publishes the files' events to the topics, waits until they
 // are loaded, and runs the models.
 func importThrough(ctx context.Context, c *cli, o operator, files []string, options fileimport.Options) (*fileimport.Report, error) {
+	// Staged rows are personal: they lie where the data lies, and what a kill
+	// leaves is removed when the data directory is opened again.
+	options.Limits.TempDir = tempPath(&c.cfg)
+	if err := os.MkdirAll(options.Limits.TempDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the import's temporary folder: %w", err)
+	}
 	info, err := o.Log(ctx)
 	if err != nil {
 		return nil, err
