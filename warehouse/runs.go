@@ -181,24 +181,9 @@ func (db *DB) RecordRun(ctx context.Context, run ModelRun, checks []ModelCheck) 
 // every value of a metric at an as-of time together; a dimension that had a
 // value and has none any more is restated as null. It returns how many rows
 // were added.
-func (db *DB) RecordSnapshots(ctx context.Context, snapshots []Snapshot) (int64, error) {
-	var added int64
-	err := db.update(ctx, func() error {
-		for _, s := range snapshots {
-			value := ""
-			if s.Value != nil {
-				value = strconv.FormatFloat(*s.Value, 'g', -1, 64)
-			}
-			n, err := db.conn.Exec(ctx, insertSnapshot,
-				micros(s.TakenAt), s.Metric, s.Dimension, micros(s.AsOf), value, s.N,
-				orJSON(s.OffsetCeiling, "[]"), s.ModelVersion, s.ConfigHash, s.Hash)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.Metric, err)
-			}
-			added += n
-		}
-		n, err := db.recordVanished(ctx, snapshots)
-		added += n
+func (db *DB) RecordSnapshots(ctx context.Context, snapshots []Snapshot) (added int64, err error) {
+	err = db.update(ctx, func() (err error) {
+		added, err = addSnapshots(ctx, db.conn.Exec, snapshots)
 		return err
 	})
 	if err != nil {
@@ -207,7 +192,51 @@ func (db *DB) RecordSnapshots(ctx context.Context, snapshots []Snapshot) (int64,
 	return added, nil
 }
 
-func (db *DB) recordVanished(ctx context.Context, snapshots []Snapshot) (int64, error) {
+// AddSnapshots adds them to a file being built, as RecordSnapshots does to the
+// warehouse, so that who reads the file finds the metrics of its own run.
+func AddSnapshots(ctx context.Context, build *sql.DB, snapshots []Snapshot) error {
+	add := func(ctx context.Context, query string, args ...any) (int64, error) {
+		for i, arg := range args {
+			if at, ok := arg.(bulk.Timestamp); ok {
+				args[i] = time.UnixMicro(int64(at)).UTC()
+			}
+		}
+		result, err := build.ExecContext(ctx, query, args...)
+		if err != nil {
+			return 0, err
+		}
+		return result.RowsAffected()
+	}
+	if _, err := addSnapshots(ctx, add, snapshots); err != nil {
+		return fmt.Errorf("add %d metric snapshots to the file being built: %w", len(snapshots), err)
+	}
+	return nil
+}
+
+// adder runs one insert and returns how many rows it added.
+type adder func(ctx context.Context, query string, args ...any) (int64, error)
+
+func addSnapshots(ctx context.Context, add adder, snapshots []Snapshot) (int64, error) {
+	var added int64
+	for _, s := range snapshots {
+		value := ""
+		if s.Value != nil {
+			value = strconv.FormatFloat(*s.Value, 'g', -1, 64)
+		}
+		n, err := add(ctx, insertSnapshot,
+			micros(s.TakenAt), s.Metric, s.Dimension, micros(s.AsOf), value, s.N,
+			orJSON(s.OffsetCeiling, "[]"), s.ModelVersion, s.ConfigHash, s.Hash)
+		if err != nil {
+			return added, fmt.Errorf("%s: %w", s.Metric, err)
+		}
+		added += n
+	}
+	n, err := addVanished(ctx, add, snapshots)
+	return added + n, err
+}
+
+// addVanished takes back the values of dimensions that no longer come out.
+func addVanished(ctx context.Context, add adder, snapshots []Snapshot) (int64, error) {
 	type set struct {
 		metric string
 		asOf   int64
@@ -229,7 +258,7 @@ func (db *DB) recordVanished(ctx context.Context, snapshots []Snapshot) (int64, 
 		if err != nil {
 			return added, err
 		}
-		n, err := db.conn.Exec(ctx, insertVanished,
+		n, err := add(ctx, insertVanished,
 			micros(s.TakenAt), s.Metric, orJSON(s.OffsetCeiling, "[]"), micros(s.AsOf), string(list),
 			s.ModelVersion, s.ConfigHash, s.Hash)
 		if err != nil {

@@ -19,18 +19,28 @@ import (
 // installation is a data directory and its configuration.
 type installation struct {
 	data    string
-	brokers []string
+	brokers []string // nil: the embedded one
+	prefix  string   // of the topics
 }
 
 func newInstallation(t *testing.T, brokers []string) *installation {
 	t.Helper()
-	return &installation{data: t.TempDir(), brokers: brokers}
+	return &installation{data: t.TempDir(), brokers: brokers, prefix: defaultConfig().Kafka.TopicPrefix}
+}
+
+// settings are the flags of a command on the installation.
+func (i *installation) settings() []string {
+	out := []string{"--data", i.data, "--set", "kafka.topic_prefix=" + i.prefix}
+	if len(i.brokers) > 0 {
+		out = append(out, "--set", "kafka.brokers="+strings.Join(i.brokers, ","))
+	}
+	return out
 }
 
 func (i *installation) cli() *cli {
 	cfg := defaultConfig()
 	cfg.Data = i.data
-	cfg.Kafka.Brokers = i.brokers
+	cfg.Kafka.Brokers, cfg.Kafka.TopicPrefix = i.brokers, i.prefix
 	cfg.Kafka.Group = "goodhour-" + filepath.Base(filepath.Dir(i.data))
 	return &cli{
 		cfg: cfg, env: os.LookupEnv, stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard,
@@ -40,7 +50,7 @@ func (i *installation) cli() *cli {
 
 func (i *installation) connect(t *testing.T) *ingest.Producer {
 	t.Helper()
-	kafka, err := ingest.Connect(ingest.KafkaConfig{Brokers: i.brokers, TopicPrefix: defaultConfig().Kafka.TopicPrefix})
+	kafka, err := ingest.Connect(ingest.KafkaConfig{Brokers: i.brokers, TopicPrefix: i.prefix})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +113,7 @@ func (i *installation) serve(t *testing.T, more ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{out: newTranscript(), exited: make(chan error, 1)}
-	args := append([]string{"serve", "--data", i.data}, more...)
-	if len(i.brokers) > 0 {
-		args = append(args, "--set", "kafka.brokers="+strings.Join(i.brokers, ","))
-	}
+	args := append(append([]string{"serve"}, i.settings()...), more...)
 	p.cmd = exec.Command(self, args...) //nolint:gosec // ourselves
 	p.cmd.Env = append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -201,10 +208,7 @@ func (i *installation) run(ctx context.Context, t *testing.T, args ...string) st
 // that it printed, and its exit code.
 func (i *installation) try(ctx context.Context, args ...string) (out, talk string, code int) {
 	var stdout, stderr strings.Builder
-	args = append(args, "--data", i.data)
-	if len(i.brokers) > 0 {
-		args = append(args, "--set", "kafka.brokers="+strings.Join(i.brokers, ","))
-	}
+	args = append(args, i.settings()...)
 	noEnv := func(string) (string, bool) { return "", false }
 	code = run(ctx, args, noEnv, strings.NewReader(""), &stdout, &stderr)
 	return stdout.String(), stderr.String(), code

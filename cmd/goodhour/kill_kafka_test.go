@@ -17,7 +17,8 @@ import (
 // TestKafkaKillLosesAndDoublesNothing kills the ingesting process 50 times at
 // random instants while a producer writes events with duplicates within and
 // across partitions to a real Apache Kafka, and then compares every table with
-// that of an undisturbed load of the same topics into an empty warehouse.
+// that of an undisturbed load of the same topics into an empty warehouse, and
+// with that of the same events in shuffled order.
 func TestKafkaKillLosesAndDoublesNothing(t *testing.T) {
 	const (
 		kills   = 50
@@ -34,7 +35,7 @@ func TestKafkaKillLosesAndDoublesNothing(t *testing.T) {
 	for i := range kills {
 		serve := killed.serve(t, "--set", "load.batch_rows=2000", "--set", "load.batch_age=50ms", "--set", "api.listen=127.0.0.1:0")
 		producing := make(chan error, 1)
-		go func() { producing <- publishWithDuplicates(ctx, producer, parts[i], 100) }()
+		go func() { producing <- publishWithDuplicates(ctx, producer, killed.prefix, parts[i], 100) }()
 		// A random instant between "just started" and "well under way".
 		select {
 		case <-time.After(time.Duration(random.IntN(1200)) * time.Millisecond):
@@ -53,13 +54,26 @@ func TestKafkaKillLosesAndDoublesNothing(t *testing.T) {
 	undisturbed.shareIdentityKey(t, killed)
 	undisturbed.loadToEnd(ctx, t)
 	compareTables(ctx, t, killed, undisturbed)
+
+	// The same events in another order, from other topics: who is one person
+	// comes out the same under whatever identifier they were seen first.
+	shuffled := newInstallation(t, kafka.Brokers())
+	shuffled.prefix = "shuffled."
+	shuffled.shareIdentityKey(t, killed)
+	shuffled.prepareTopics(ctx, t)
+	events := slices.Concat(parts...)
+	random.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	if err := publishWithDuplicates(ctx, shuffled.connect(t), shuffled.prefix, events, 2_000); err != nil {
+		t.Fatal(err)
+	}
+	shuffled.loadToEnd(ctx, t)
+	compareTables(ctx, t, shuffled, undisturbed)
 }
 
 // publishWithDuplicates publishes the events a slice at a time, and every
 // fifth event twice more: once right behind, in the same partition, and once
 // at the end under another key, so in another partition.
-func publishWithDuplicates(ctx context.Context, producer *ingest.Producer, events []event.Event, slice int) error {
-	prefix := defaultConfig().Kafka.TopicPrefix
+func publishWithDuplicates(ctx context.Context, producer *ingest.Producer, prefix string, events []event.Event, slice int) error {
 	var elsewhere []event.Record
 	for len(events) > 0 {
 		n := min(slice, len(events))

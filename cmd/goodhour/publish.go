@@ -156,6 +156,9 @@ func (a *app) build(ctx context.Context, path string, options models.Options) (o
 	if out.metrics, err = models.Metrics(ctx, conn, of, a.now()); err != nil {
 		return out, err
 	}
+	if err := warehouse.AddSnapshots(ctx, db, snapshots(out.metrics)); err != nil {
+		return out, err
+	}
 	return out, warehouse.Describe(ctx, db, warehouse.Info{
 		AsOf: of.AsOf, PublishedAt: a.now(), ModelVersion: of.ModelVersion, ConfigHash: of.ConfigHash, Version: buildVersion(),
 	})
