@@ -147,8 +147,7 @@ func importThrough(ctx context.Context, c *cli, o operator, files []string, opti
 
 // finish prints the report, which is there also beside an error.
 func (f *importFlags) finish(c *cli, report *fileimport.Report, err error) error {
-	var refusal *fileimport.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*fileimport.Refusal](err); ok {
 		return usageError{refusal.Error()}
 	}
 	if report != nil {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,7 +159,7 @@ func (s *Size) UnmarshalYAML(b []byte) error {
 }
 
 // MarshalYAML writes a size.
-func (s Size) MarshalYAML() ([]byte, error) { return []byte(s.String()), nil }
+func (s Size) MarshalYAML() (any, error) { return s.String(), nil } //nolint:unparam // the interface wants it
 
 func (s Size) String() string {
 	for _, u := range sizeUnits {
@@ -209,7 +209,7 @@ func (d *Duration) UnmarshalYAML(b []byte) error {
 }
 
 // MarshalYAML writes a duration.
-func (d Duration) MarshalYAML() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d Duration) MarshalYAML() (any, error) { return time.Duration(d).String(), nil } //nolint:unparam // the interface wants it
 
 func (d *Duration) set(text string) error {
 	v, err := time.ParseDuration(text)
@@ -305,7 +305,7 @@ func keysOf(fields []settableField) []string {
 	for i, f := range fields {
 		keys[i] = f.key
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	return keys
 }
 
@@ -341,7 +341,7 @@ func setField(f reflect.Value, text string) error {
 
 func splitList(text string) []string {
 	var out []string
-	for _, s := range strings.Split(text, ",") {
+	for s := range strings.SplitSeq(text, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}
@@ -396,14 +396,7 @@ func (c *Config) problems() []error {
 	return p
 }
 
-func oneOf(s string, options ...string) bool {
-	for _, o := range options {
-		if s == o {
-			return true
-		}
-	}
-	return false
-}
+func oneOf(s string, options ...string) bool { return slices.Contains(options, s) }
 
 // connection is the configuration of the connection to the brokers.
 func (c *KafkaConfig) connection() (ingest.KafkaConfig, error) {

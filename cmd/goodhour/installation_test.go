@@ -121,7 +121,12 @@ func (i *installation) serve(t *testing.T, more ...string) *process {
 		t.Fatal(err)
 	}
 	go func() { p.exited <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // if the test forgot, or failed
+	t.Cleanup(func() {
+		// If the test failed before it ended the process itself.
+		if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+	})
 	return p
 }
 
