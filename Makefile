@@ -1,4 +1,4 @@
-# goodhour: `make demo` shows it, `make test` proves it, `make help` lists the rest.
+# goodhour: `make build` builds it, `make test` proves it, `make help` lists the rest.
 # Needs Go and a C compiler; what the heavier checks need besides, they install.
 
 GO       ?= go

@@ -14,6 +14,7 @@ import (
 	"github.com/goodhour/goodhour/ingest"
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/ingest/fileimport"
+	"github.com/goodhour/goodhour/warehouse"
 )
 
 // importFlags are the options of import before they are checked.
@@ -50,7 +51,33 @@ func runImport(ctx context.Context, c *cli, args []string) error {
 	}
 	return withOperator(ctx, c, func(o operator) error {
 		report, err := importThrough(ctx, c, o, files, f.options)
-		return f.finish(c, report, err)
+		if err = f.finish(c, report, err); err != nil || c.json {
+			return err
+		}
+		return printReach(ctx, c)
+	})
+}
+
+// printReach says how many of all customers can be reached and why not: what
+// these files and everything loaded before come to together.
+func printReach(ctx context.Context, c *cli) error {
+	return withPublished(ctx, c, func(reader *warehouse.Reader) error {
+		table, err := reader.Table(ctx, `
+			select coalesce(unreachable_reason, 'reachable') as reason, count(*) as customers
+			from marts.customers group by all order by customers desc, reason`)
+		if err != nil || len(table.Rows) == 0 {
+			return err
+		}
+		fmt.Fprint(c.stdout, "  in all     customers for marketing, with everything loaded so far:")
+		for i, row := range table.Rows {
+			separator := ","
+			if i == 0 {
+				separator = ""
+			}
+			fmt.Fprintf(c.stdout, "%s %s %s", separator, cell(row[1]), cell(row[0]))
+		}
+		fmt.Fprintln(c.stdout)
+		return nil
 	})
 }
 
@@ -59,7 +86,7 @@ func newImportFlags(c *cli, kind fileimport.Kind) (*flag.FlagSet, *importFlags) 
 	o := &f.options
 	o.Kind, o.Now = kind, c.now().UTC()
 	flags := newFlags(c, "import "+string(kind))
-	flags.StringVar(&o.Source, "source", "", "`NAME` of the system that the files come from; ids are unique in it (default: "+string(kind)+")")
+	flags.StringVar(&o.Source, "source", "", "`NAME` of the system that the files come from: part of the events' ids (default: "+string(kind)+")")
 	flags.StringVar(&o.Select, "select", "", "one `SQL` select over the view file whose columns are the fields below")
 	flags.StringVar(&o.TimeFormat, "time-format", "", "`FORMAT` of times as for strptime (%Y%m%d), or unix, or unix_ms")
 	flags.StringVar(&f.zone, "zone", "", "IANA `ZONE` of times that do not say theirs (default UTC)")
@@ -155,6 +182,9 @@ func (f *importFlags) finish(c *cli, report *fileimport.Report, err error) error
 			err = errors.Join(printJSON(c.stdout, report), err)
 		} else {
 			err = errors.Join(report.Write(c.stdout), err)
+		}
+		if err == nil && report.Rows > 0 && report.Good == 0 {
+			return errors.New("no row could be used; the reasons are above")
 		}
 	}
 	return err

@@ -65,7 +65,7 @@ func printPublication(c *cli, p *publication) error {
 		warehouse.PublishedLink(c.cfg.Data), p.AsOf.Format(time.RFC3339), p.Relations, p.Rows,
 		p.Took.Round(time.Millisecond), p.Slowest)
 	if p.LastEventAt != nil && p.AsOf.Sub(*p.LastEventAt) > staleAfter {
-		fmt.Fprintf(c.stdout, "The newest event is of %s. To look from that day: goodhour models run --as-of %s\n",
+		fmt.Fprintf(c.stdout, "The newest event is of %s. To look from that day: goodhour publish --as-of %s\n",
 			p.LastEventAt.Format(time.DateOnly), p.LastEventAt.Format(time.DateOnly))
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.LeftOut)) {

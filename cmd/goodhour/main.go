@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,6 +55,7 @@ type command struct {
 	name    string
 	args    string // as shown in the help
 	summary string
+	more    string // where the flags are shown; empty where args says all
 	run     func(ctx context.Context, c *cli, args []string) error
 }
 
@@ -66,17 +68,17 @@ func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(fo
 
 func commands() []command {
 	return []command{
-		{"serve", "", "run everything in one process: loading, models, API", runServe},
-		{"import", "orders|customers|consents|messages FILE...", "turn any file DuckDB can read into events", runImport},
-		{"publish", "[--as-of TIME]", "run the models on what is loaded and publish the file that everybody reads", runPublish},
-		{"sql", "[--format F] [--out FILE] QUERY", "a select on the published file", runSQL},
-		{"export", "[--format F] [--out FILE] RELATION", "a whole relation of the published file; without a name, the list", runExport},
-		{"models", "run|test DIR|lint|graph", "the SQL models and your own beside them", runModels},
-		{"deadletter", "list|show ID|replay ID...", "records that could not become events", runDeadLetter},
-		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", runOffsets},
-		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", runKey},
-		{"config", "show|check", "the configuration in force", runConfig},
-		{"version", "", "print the version", runVersion},
+		{"serve", "", "run everything in one process: loading, models, API", "", runServe},
+		{"import", "orders|customers|consents|messages FILE...", "turn files (CSV, JSON, Parquet) into events", "\ngoodhour import orders -h shows the flags.\n", runImport},
+		{"publish", "[--as-of TIME]", "run the models on what is loaded and publish the file that everybody reads", "", runPublish},
+		{"sql", "[--format F] [--out FILE] QUERY", "a select on the published file", "", runSQL},
+		{"export", "[--format F] [--out FILE] RELATION", "a whole relation of the published file; without a name, the list", "", runExport},
+		{"models", "run|test DIR|lint|graph", "the SQL models and your own beside them", "", runModels},
+		{"deadletter", "list|show ID|replay ID...", "records that could not become events", "", runDeadLetter},
+		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", "", runOffsets},
+		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", "", runKey},
+		{"config", "show|check", "the configuration in force", "", runConfig},
+		{"version", "", "print the version", "", runVersion},
 	}
 }
 
@@ -99,6 +101,9 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		fmt.Fprintf(stderr, "goodhour: %v\nSee goodhour help.\n", err)
 		return exitUsage
 	}
+	if name == "help" && len(rest) > 0 {
+		name, rest = rest[0], []string{"-h"}
+	}
 	if name == "" || name == "help" {
 		printHelp(stdout, flags)
 		if name == "" {
@@ -111,6 +116,10 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		fmt.Fprintf(stderr, "goodhour: no command %q.\nSee goodhour help.\n", name)
 		return exitUsage
 	}
+	if len(rest) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, rest[0]) {
+		fmt.Fprintf(stdout, "goodhour %s: %s\n\nUsage: goodhour %s %s\n%s", cmd.name, cmd.summary, cmd.name, cmd.args, cmd.more)
+		return exitOK
+	}
 	if *data != "" {
 		sets = append(sets, "data="+*data)
 	}
@@ -119,9 +128,14 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		fmt.Fprintf(stderr, "goodhour: the configuration has a problem:\n%v\n", err)
 		return exitUsage
 	}
+	logging := cfg.Log
+	if name != "serve" && logging.Level == "info" {
+		// A command says itself what it did; its log is for trouble.
+		logging.Level = "warn"
+	}
 	c := &cli{
 		cfg: cfg, env: env, stdin: stdin, stdout: stdout, stderr: stderr,
-		log: newLogger(stderr, cfg.Log), json: *asJSON, now: time.Now,
+		log: newLogger(stderr, logging), json: *asJSON, now: time.Now,
 	}
 	err = cmd.run(ctx, c, rest)
 	var usage usageError

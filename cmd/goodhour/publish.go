@@ -303,7 +303,11 @@ func (a *app) asOf(ctx context.Context, text string) (time.Time, error) {
 		}
 		return last, err
 	default:
-		return parseAsOf(text)
+		at, err := parseAsOf(text)
+		if err == nil && at.After(a.now().Add(24*time.Hour)) {
+			err = fmt.Errorf("as-of %s lies in the future, where nobody has engaged yet", text)
+		}
+		return at, err
 	}
 }
 

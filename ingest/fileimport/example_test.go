@@ -51,5 +51,4 @@ func ExampleRun() {
 	//   rejected   2: same id as an earlier row, other content: sum the lines of one order in a select
 	//              ../../testdata/import/conflicts.csv line 4, 6: same id as an earlier row, other content: sum the lines of one order in a select; first at line 2
 	//   customers  2: 0 with a phone number; not reachable by these files alone: 2 with a key only
-	//   warning    nobody here has a phone number: import customers with --customer and --phone to reach them
 }

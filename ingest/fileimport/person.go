@@ -33,12 +33,14 @@ func (b *builder) identify(values []string) (person, Reason) {
 	if phone != "" {
 		number, err := identity.NormalisePhone(phone, b.options.PhoneRegion)
 		switch {
-		case err == nil:
-			p.phone = number
 		case cutShort(phone):
 			b.note(asideSpreadsheet)
 		case b.options.PhoneRegion == "" && !strings.HasPrefix(phone, "+") && !strings.HasPrefix(phone, "00"):
+			// Even where it reads as some country's number: a German mobile
+			// without its 0 is a number in the United States.
 			b.note(asidePhoneRegion)
+		case err == nil:
+			p.phone = number
 		default:
 			b.note(asidePhone)
 		}

@@ -55,7 +55,7 @@ const (
 // Why a value is set aside and its row goes on without it.
 const (
 	asidePhone       Reason = "phone is not understood"
-	asidePhoneRegion Reason = "phone has no country code: say --phone-region"
+	asidePhoneRegion Reason = "phone has no + and country code: write it so, or say --phone-region"
 	asideEmail       Reason = "email is not an address"
 	asideCustomer    Reason = "customer key is not usable"
 	asideSpreadsheet Reason = "a number that a spreadsheet cut short (1.2E+12)"

@@ -317,9 +317,6 @@ func (r *run) warnings() []string {
 			add("%d amounts in %s are over %d times the median of %s", m.large, m.Currency, manyTimesMedian, m.Median)
 		}
 	}
-	if p.Reach.Customers > 0 && p.Reach.WithPhone == 0 {
-		add("nobody here has a phone number: import customers with --customer and --phone to reach them")
-	}
 	return list
 }
 

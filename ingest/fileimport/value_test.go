@@ -197,7 +197,7 @@ func TestIdentifiersThatAreNotUsable(t *testing.T) {
 	}
 
 	got = mustRun(t, fileimport.Options{Kind: fileimport.Customers}, "customers.csv")
-	if got.Notes[0].Reason != "phone has no country code: say --phone-region" {
+	if got.Notes[0].Reason != "phone has no + and country code: write it so, or say --phone-region" {
 		t.Errorf("notes %+v", got.Notes)
 	}
 }

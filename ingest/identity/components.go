@@ -28,6 +28,10 @@ type Assignment struct {
 // unlink voids the direct link between its two identities only, whichever came
 // first. An id that only links name counts as RankUnknown.
 //
+// An identity that is linked to more than MaxPartners others of one rank is
+// nobody's own: the counter's e-mail address, a placeholder phone, the key of
+// all guests. Its links are void, so that it does not melt strangers into one.
+//
 // Time is n log n; memory about 60 bytes for an identity and 8 for a link.
 func Components(members []Member, links, unlinks []Link) []Assignment {
 	g := newGraph(members)
@@ -40,9 +44,16 @@ func Components(members []Member, links, unlinks []Link) []Assignment {
 	for _, l := range unlinks {
 		void[NewLink(l.A, l.B)] = struct{}{}
 	}
+	kept := make([]edge, 0, len(edges))
 	for i, l := range links {
-		if _, voided := void[NewLink(l.A, l.B)]; !voided {
-			g.join(edges[i].a, edges[i].b)
+		if _, voided := void[NewLink(l.A, l.B)]; !voided && edges[i].a != edges[i].b {
+			kept = append(kept, edges[i])
+		}
+	}
+	shared := g.shared(kept)
+	for _, e := range kept {
+		if !shared[e.a] && !shared[e.b] {
+			g.join(e.a, e.b)
 		}
 	}
 	out := make([]Assignment, len(g.nodes))
@@ -121,6 +132,44 @@ func (g *graph) resolve(links []Link) (edges []edge, unknown []Member) {
 		}
 	}
 	return edges, unknown
+}
+
+// MaxPartners is how many identities of one rank one person is believed to
+// have: phones, say, or keys in several systems. A household that shares a
+// phone, or a person with a new number each year, stays below it.
+const MaxPartners = 8
+
+// shared says which nodes are linked to more than MaxPartners others of one rank.
+func (g *graph) shared(edges []edge) []bool {
+	// A node with few links cannot be, and nearly all have few.
+	degree := make([]int32, len(g.nodes))
+	for _, e := range edges {
+		degree[e.a]++
+		degree[e.b]++
+	}
+	partners := make(map[int32]map[int32]struct{})
+	note := func(node, partner int32) {
+		if degree[node] > MaxPartners {
+			if partners[node] == nil {
+				partners[node] = make(map[int32]struct{})
+			}
+			partners[node][partner] = struct{}{}
+		}
+	}
+	for _, e := range edges {
+		note(e.a, e.b)
+		note(e.b, e.a)
+	}
+	out := make([]bool, len(g.nodes))
+	for node, set := range partners {
+		count := make(map[Rank]int)
+		for partner := range set {
+			rank := g.nodes[partner].Rank
+			count[rank]++
+			out[node] = out[node] || count[rank] > MaxPartners
+		}
+	}
+	return out
 }
 
 // root returns the best node of i's component and halves the path to it.

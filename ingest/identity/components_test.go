@@ -152,6 +152,33 @@ func TestComponentsAreAPureFunctionOfTheSets(t *testing.T) {
 	})
 }
 
+func TestAnIdentifierOfManyLinksNobody(t *testing.T) {
+	t.Parallel()
+	// An e-mail address that one shop wrote on every guest's order: the guests
+	// stay apart, and each keeps their phone. Up to MaxPartners it is a family's.
+	const mail = 999
+	f := func(guests int, wantCustomers int) {
+		t.Helper()
+		members := []Member{{idOf(mail), RankEmail}}
+		var links []Link
+		for i := range guests {
+			key, phone := 2*i+1, 2*i+2
+			members = append(members, Member{idOf(key), RankExternal}, Member{idOf(phone), RankPhone})
+			links = append(links, Link{idOf(key), idOf(phone)}, Link{idOf(key), idOf(mail)}, Link{idOf(phone), idOf(mail)})
+		}
+		customers := make(map[ID]int)
+		for _, a := range Components(members, links, nil) {
+			customers[a.Customer]++
+		}
+		if len(customers) != wantCustomers {
+			t.Errorf("%d guests with one address are %d customers, want %d", guests, len(customers), wantCustomers)
+		}
+	}
+	f(MaxPartners, 1)
+	f(MaxPartners+1, MaxPartners+2) // the address itself is one more
+	f(60, 61)
+}
+
 func TestCustomerIDResolvesAfterAMerge(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -52,6 +52,16 @@ func NormalisePhone(raw, defaultRegion string) (string, error) {
 		return parsePhone("+"+digits, "", false)
 	}
 	if defaultRegion != "" {
+		// Some plans have room for nearly any length, so that a number written
+		// with its country's code but without the + is a valid national one too
+		// ("4915123456781" in Germany). Nobody writes a code twice: that reading
+		// wins.
+		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(defaultRegion))
+		if strings.HasPrefix(digits, code) {
+			if phone, err := parsePhone("+"+digits, "", true); err == nil {
+				return phone, nil
+			}
+		}
 		if phone, err := parsePhone(digits, defaultRegion, true); err == nil {
 			return phone, nil
 		}

@@ -60,6 +60,26 @@ func TestOnePersonHasOnePhone(t *testing.T) {
 	f("+852 6123 4567", "BR", "+85261234567") // a + wins over the region
 }
 
+// TestAnOwnCodeWithoutThePlusIsRead: a number of the default region that is
+// written with its country's code, as WhatsApp exports do, is that number,
+// though many plans have room for the digits as a national number too.
+func TestAnOwnCodeWithoutThePlusIsRead(t *testing.T) {
+	t.Parallel()
+	for region, number := range map[string]string{
+		"DE": "+4915123456781", "AT": "+436641234567", "BR": "+5511999990000", "IN": "+919812345678", "IT": "+393331234567",
+		"MX": "+525512345678", "GB": "+447911123456", "ES": "+34612345678", "US": "+12125550123", "ID": "+6281234567890",
+	} {
+		for _, raw := range []string{number, number[1:], "00" + number[1:]} {
+			if strings.HasPrefix(raw, "00") && region != "DE" && region != "AT" && region != "IT" && region != "ES" && region != "GB" {
+				continue // 00 is not how one dials abroad there
+			}
+			if got, err := NormalisePhone(raw, region); err != nil || got != number {
+				t.Errorf("%s in %s: %s, %v", raw, region, got, err)
+			}
+		}
+	}
+}
+
 func TestWhatIsNoPhoneIsRefusedWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{

@@ -22,7 +22,7 @@ const (
 // add up to the plan. What happens after acceptance is its delivery status.
 type State string
 
-// The states. sender/STATES.md draws them.
+// The states.
 const (
 	Waiting    State = "waiting"    // may still be sent
 	Claimed    State = "claimed"    // recorded before the provider is called

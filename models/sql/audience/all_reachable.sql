@@ -37,4 +37,6 @@ select
     customers.currency,
     customers.last_purchased_at::date as last_purchased_on
 from marts.customers
+anti join staging.later_opt_outs
+    on later_opt_outs.customer_id = customers.customer_id
 where customers.is_reachable
