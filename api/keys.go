@@ -127,8 +127,8 @@ type keyFile struct {
 }
 
 // Keys is the file of API keys. It is written whole or not at all, with mode
-// 0600, by one process at a time: serve while it runs, else a command. Every
-// process sees another's change at its next request.
+// 0600, by one process at a time (keys.json.lock beside it); every process
+// sees another's change at its next request.
 //
 // Revoked keys stay in the file, so that an audit can name them, and so that
 // taking back the last key does not reopen what stands open before the first.
@@ -180,12 +180,10 @@ func (k *Keys) Create(name string, scopes []Scope, expiresAt time.Time, by strin
 		ID: "key_" + randomText(9), Name: name, Scopes: scopes,
 		CreatedAt: now, CreatedBy: by, ExpiresAt: expires,
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.reload(); err != nil {
-		return Key{}, "", err
-	}
-	if err := k.write(append(slices.Clone(k.keys), storedKey{key, hex.EncodeToString(sum[:])})); err != nil {
+	err = k.change(func(keys []storedKey) ([]storedKey, error) {
+		return append(keys, storedKey{key, hex.EncodeToString(sum[:])}), nil
+	})
+	if err != nil {
 		return Key{}, "", err
 	}
 	return key, token, nil
@@ -207,26 +205,40 @@ func (k *Keys) List() ([]Key, error) {
 
 // Revoke takes a key back at once. To revoke it again changes nothing.
 func (k *Keys) Revoke(id string) (Key, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.reload(); err != nil {
-		return Key{}, err
-	}
-	keys := slices.Clone(k.keys)
-	for i := range keys {
-		if keys[i].ID != id {
-			continue
+	var revoked Key
+	err := k.change(func(keys []storedKey) ([]storedKey, error) {
+		i := slices.IndexFunc(keys, func(key storedKey) bool { return key.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("revoke key %q: %w", id, ErrNoSuchKey)
 		}
 		if keys[i].RevokedAt == nil {
 			now := k.now().UTC()
 			keys[i].RevokedAt = &now
-			if err := k.write(keys); err != nil {
-				return Key{}, err
-			}
 		}
-		return keys[i].Key, nil
+		revoked = keys[i].Key
+		return keys, nil
+	})
+	return revoked, err
+}
+
+// change reads the file, lets it be changed, and writes it, alone among all
+// processes.
+func (k *Keys) change(edit func([]storedKey) ([]storedKey, error)) (err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	lock, err := lockKeys(k.path + ".lock")
+	if err != nil {
+		return fmt.Errorf("lock the key file: %w", err)
 	}
-	return Key{}, fmt.Errorf("revoke key %q: %w", id, ErrNoSuchKey)
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := k.reload(); err != nil {
+		return err
+	}
+	keys, err := edit(slices.Clone(k.keys))
+	if err != nil {
+		return err
+	}
+	return k.write(keys)
 }
 
 // authenticate returns the key in force that has the token.

@@ -36,7 +36,7 @@ func (s *Server) postKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	info.count = 1
+	info.made, info.count = key.ID, 1
 	return writeJSON(w, http.StatusCreated, struct {
 		Key
 		Token string `json:"token"`

@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-func openKeys(t *testing.T, path string, now func() time.Time) *Keys {
+func openKeys(t testing.TB, path string, now func() time.Time) *Keys {
 	t.Helper()
 	keys, err := OpenKeys(path, now)
 	if err != nil {
@@ -102,8 +103,8 @@ func TestTheKeyFileHoldsNoTokenAndIsPrivate(t *testing.T) {
 		t.Error("String shows the token")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("files left beside the key file: %v (%v)", entries, err)
+	if err != nil || len(entries) != 2 || entries[1].Name() != "keys.json.lock" {
+		t.Errorf("files beside the key file: %v (%v), want its lock only", entries, err)
 	}
 }
 
@@ -134,6 +135,43 @@ func TestAnotherProcessesKeysAreSeenAtOnce(t *testing.T) {
 	list, err := command.List()
 	if err != nil || len(list) != 2 || list[1].ID != second.ID {
 		t.Errorf("list %v, %v: want both keys in order", list, err)
+	}
+}
+
+// As many handles on the file as processes: none undoes what another did.
+func TestNoChangeOfTheKeyFileIsLost(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys.json")
+	var running sync.WaitGroup
+	for range 4 {
+		keys := openKeys(t, path, time.Now)
+		running.Go(func() {
+			for i := range 10 {
+				key, token, err := keys.Create("x", []Scope{ScopeRead}, time.Time{}, principalLocal)
+				if err == nil && i%2 == 0 {
+					_, err = keys.Revoke(key.ID)
+				} else if err == nil {
+					_, err = keys.authenticate(token.Reveal())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	list, err := openKeys(t, path, time.Now).List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := 0
+	for _, key := range list {
+		if key.RevokedAt != nil {
+			revoked++
+		}
+	}
+	if len(list) != 40 || revoked != 20 {
+		t.Errorf("%d keys, %d of them revoked; want 40 and 20", len(list), revoked)
 	}
 }
 

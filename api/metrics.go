@@ -89,8 +89,8 @@ func (c *statusCollector) Collect(out chan<- prometheus.Metric) {
 		labels := []string{p.Topic, strconv.Itoa(int(p.Partition))}
 		gauge(next, float64(max(0, p.NextOffset)), labels...)
 		gauge(stopped, flag[p.Stopped != ""], labels...)
-		if p.Behind >= 0 {
-			gauge(lag, float64(p.Behind), labels...)
+		if behind := p.behind(); behind >= 0 {
+			gauge(lag, float64(behind), labels...)
 		}
 	}
 	if published, ok := c.server.publication(); ok {

@@ -176,6 +176,9 @@ func (s *Server) serve(w response, r *http.Request, info *request, by door) erro
 
 // once carries out what changes something, at most once for an Idempotency-Key.
 func (s *Server) once(w response, r *http.Request, info *request) error {
+	if r.Method != http.MethodPost {
+		return s.audited(w, r, info)
+	}
 	key, err := idempotencyKeyOf(r, &info.principal)
 	if err != nil {
 		return err
@@ -231,6 +234,9 @@ func (s *Server) witnessed(w response, info *request, entry AuditEntry, act func
 	}()
 	err = act()
 	entry.Count = info.count
+	if info.made != "" {
+		entry.Target = info.made
+	}
 	switch {
 	case err == nil:
 		entry.Result, entry.Status = "done", w.written()
@@ -243,15 +249,20 @@ func (s *Server) witnessed(w response, info *request, entry AuditEntry, act func
 	return err
 }
 
-// fail answers with the error's problem, or cuts an answer that has begun.
+// fail answers with the error's problem, or cuts off an answer that has begun.
 func (s *Server) fail(w response, r *http.Request, info *request, err error) {
-	if w.written() != 0 {
-		if r.Context().Err() == nil {
-			s.log.ErrorContext(r.Context(), "http answer cut off", slog.String("request_id", info.id), slog.Any("error", err))
+	p := asProblem(err)
+	ours := p.kind.status >= http.StatusInternalServerError
+	switch gone := r.Context().Err() != nil; {
+	case gone && ours: // it failed because the client left: nobody is there to be told
+		panic(http.ErrAbortHandler)
+	case w.written() != 0:
+		if !gone {
+			s.logFault(r.Context(), info, p, true)
 		}
 		panic(http.ErrAbortHandler)
 	}
-	writeProblem(w, info.id, s.reported(r.Context(), info, err))
+	writeProblem(w, info.id, s.reported(r.Context(), info, p))
 }
 
 // reported turns the error into its problem and logs it: as an error if it is
@@ -259,14 +270,20 @@ func (s *Server) fail(w response, r *http.Request, info *request, err error) {
 func (s *Server) reported(ctx context.Context, info *request, err error) *problem {
 	p := asProblem(err)
 	if p.kind.status >= 500 && ctx.Err() == nil {
-		level := slog.LevelWarn
-		if p.kind.status == http.StatusInternalServerError {
-			level = slog.LevelError
-		}
-		s.log.LogAttrs(ctx, level, "http request failed",
-			slog.String("request_id", info.id), slog.String("problem", p.kind.name), slog.Any("error", err))
+		s.logFault(ctx, info, p, false)
 	}
 	return p
+}
+
+// logFault logs a problem by its cause only: its detail may quote the caller's
+// SQL, which may hold anything.
+func (s *Server) logFault(ctx context.Context, info *request, p *problem, cut bool) {
+	level := slog.LevelWarn
+	if p.kind.status == http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	s.log.LogAttrs(ctx, level, "http request failed", slog.String("request_id", info.id),
+		slog.String("problem", p.kind.name), slog.Bool("cut", cut), slog.Any("error", p.cause))
 }
 
 // budget bounds the bytes of all bodies that are held at once.

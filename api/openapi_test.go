@@ -38,7 +38,7 @@ var schemas = struct {
 	compiled map[string]*jsonschema.Schema
 }{compiled: make(map[string]*jsonschema.Schema)}
 
-func schemaAt(t *testing.T, pointer string) *jsonschema.Schema {
+func schemaAt(t testing.TB, pointer string) *jsonschema.Schema {
 	t.Helper()
 	schemas.Lock()
 	defer schemas.Unlock()
@@ -69,7 +69,7 @@ func escapePointer(s string) string {
 }
 
 // resolve follows a $ref and returns the value with its place.
-func resolve(t *testing.T, value any, pointer string) (map[string]any, string) {
+func resolve(t testing.TB, value any, pointer string) (map[string]any, string) {
 	t.Helper()
 	doc, err := document()
 	if err != nil {
@@ -96,7 +96,7 @@ func resolve(t *testing.T, value any, pointer string) (map[string]any, string) {
 }
 
 // operation is a method of a path in the document.
-func operation(t *testing.T, method, path string) (map[string]any, string) {
+func operation(t testing.TB, method, path string) (map[string]any, string) {
 	t.Helper()
 	doc, err := document()
 	if err != nil {
@@ -122,7 +122,7 @@ func routeOf(method, path string) *route {
 // checkAnswer holds every answer of every test to the document: the status and
 // the media type are described, JSON fits its schema, and the headers that all
 // answers have are there.
-func checkAnswer(t *testing.T, r *http.Request, got reply) {
+func checkAnswer(t testing.TB, r *http.Request, got reply) {
 	t.Helper()
 	if got.header.Get("Goodhour-Request-Id") == "" || got.header.Get("X-Content-Type-Options") != "nosniff" ||
 		got.header.Get("Cache-Control") != "no-store" || got.header.Get("Access-Control-Allow-Origin") != "" {
@@ -161,7 +161,7 @@ func checkAnswer(t *testing.T, r *http.Request, got reply) {
 	}
 }
 
-func validate(t *testing.T, schema *jsonschema.Schema, body []byte, r *http.Request) {
+func validate(t testing.TB, schema *jsonschema.Schema, body []byte, r *http.Request) {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err == nil {

@@ -35,8 +35,6 @@ type Partition struct {
 	NextOffset int64
 	// HighWatermark is the log's end as last seen; -1: not seen yet.
 	HighWatermark int64
-	// Behind is how many offsets are still to be loaded; -1: not known.
-	Behind int64
 	// LastReceivedAt is Kafka's time of the newest record loaded since the
 	// process began; zero: none.
 	LastReceivedAt time.Time
@@ -44,6 +42,14 @@ type Partition struct {
 	Stopped string
 	// Error is what keeps it from being read now; it is tried again. Empty: nothing.
 	Error string
+}
+
+// behind is how many offsets are still to be loaded; -1: not known.
+func (p *Partition) behind() int64 {
+	if p.NextOffset < 0 || p.HighWatermark < 0 {
+		return -1
+	}
+	return max(0, p.HighWatermark-p.NextOffset)
 }
 
 // currentStatus is the other parts' status with the API's own checks.
@@ -107,7 +113,7 @@ func (s *Server) getLag(w http.ResponseWriter, r *http.Request) error {
 	for i, p := range status.Partitions {
 		out := &body.Partitions[i]
 		out.Topic, out.Partition = p.Topic, p.Partition
-		out.NextOffset, out.HighWatermark, out.RecordsBehind = known(p.NextOffset), known(p.HighWatermark), known(p.Behind)
+		out.NextOffset, out.HighWatermark, out.RecordsBehind = known(p.NextOffset), known(p.HighWatermark), known(p.behind())
 		if !p.LastReceivedAt.IsZero() {
 			at := p.LastReceivedAt.UTC()
 			out.LastReceivedAt = &at
@@ -118,8 +124,8 @@ func (s *Server) getLag(w http.ResponseWriter, r *http.Request) error {
 		if p.Error != "" {
 			out.Error = &p.Error
 		}
-		total += p.Behind
-		complete = complete && p.Behind >= 0
+		total += p.behind()
+		complete = complete && p.behind() >= 0
 	}
 	if complete {
 		body.RecordsBehind = &total

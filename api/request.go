@@ -25,7 +25,9 @@ type request struct {
 	route     *route // nil until one matched
 	mediaType string // of the body; empty where the route takes none
 	body      []byte
-	// count is how many rows or events it was about, for the audit log.
+	// made and count go to the audit log: what it made, and how many rows or
+	// events it was about.
+	made  string
 	count int64
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // sample is a request that a route accepts, but for what a key may do.
@@ -144,6 +146,18 @@ func TestAKeysLifeOverTheAPI(t *testing.T) {
 	b.clock.advance(2 * time.Hour)
 	b.call(http.MethodDelete, "/v1/keys/"+made["id"].(string), admin, "").is(200, "")
 	b.get("/v1/keys", admin).is(401, "unauthenticated")
+	root, second := made["id"].(string), shop["id"].(string)
+	want := []string{
+		"begin local POST /v1/keys", "end local POST /v1/keys target=" + root + " result=done status=201 count=1",
+		"begin " + root + " POST /v1/keys", "end " + root + " POST /v1/keys target=" + second + " result=done status=201 count=1",
+		"begin " + root + " DELETE /v1/keys/{id} target=" + second,
+		"end " + root + " DELETE /v1/keys/{id} target=" + second + " result=done status=200 count=1",
+		"begin " + root + " DELETE /v1/keys/{id} target=" + root,
+		"end " + root + " DELETE /v1/keys/{id} target=" + root + " result=done status=200 count=1",
+	}
+	if diff := cmp.Diff(want, auditTrail(t, b)); diff != "" {
+		t.Error(diff)
+	}
 	for _, secret := range []string{token, admin} {
 		if strings.Contains(b.log.String()+readAudit(t, b), secret) {
 			t.Error("a token is in the logs")

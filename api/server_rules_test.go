@@ -23,7 +23,7 @@ import (
 	"github.com/goodhour/goodhour/ingest/identity"
 )
 
-func readAudit(t *testing.T, b *bundle) string {
+func readAudit(t testing.TB, b *bundle) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.data, "audit.log"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -33,7 +33,7 @@ func readAudit(t *testing.T, b *bundle) string {
 }
 
 // auditTrail is the log's lines in short: stage, actor, action, target, result, status, count.
-func auditTrail(t *testing.T, b *bundle) []string {
+func auditTrail(t testing.TB, b *bundle) []string {
 	t.Helper()
 	var out []string
 	for _, line := range jsonLines(t, readAudit(t, b)) {
@@ -298,8 +298,8 @@ func TestReadyNamesWhatIsWrong(t *testing.T) {
 
 func lagStatus(context.Context) Status {
 	return Status{Partitions: []Partition{
-		{Topic: "goodhour.read", Partition: 0, NextOffset: 7, HighWatermark: 10, Behind: 3, LastReceivedAt: worldAsOf},
-		{Topic: "goodhour.read", Partition: 1, NextOffset: -1, HighWatermark: -1, Behind: -1, Stopped: "gap", Error: "timeout"},
+		{Topic: "goodhour.read", Partition: 0, NextOffset: 7, HighWatermark: 10, LastReceivedAt: worldAsOf},
+		{Topic: "goodhour.read", Partition: 1, NextOffset: -1, HighWatermark: -1, Stopped: "gap", Error: "timeout"},
 	}}
 }
 

@@ -31,7 +31,7 @@ const patience = 30 * time.Second
 
 // bundle is a running server with all that is real behind it.
 type bundle struct {
-	t       *testing.T
+	t       testing.TB
 	data    string
 	library *warehouse.Library
 	keys    *Keys
@@ -54,7 +54,7 @@ func setup(t *testing.T, options ...option) *bundle {
 }
 
 // setupIn starts a server on a data directory.
-func setupIn(t *testing.T, data string, options ...option) *bundle {
+func setupIn(t testing.TB, data string, options ...option) *bundle {
 	t.Helper()
 	b := &bundle{t: t, data: data, clock: newClock(), log: &lockedBuffer{}}
 	var err error
@@ -174,7 +174,7 @@ func (b *bundle) key(scopes string) string {
 
 // reply is a whole answer.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
@@ -247,7 +247,7 @@ func (r reply) json() map[string]any {
 }
 
 // at walks objects by name and arrays by index.
-func at(t *testing.T, value any, path ...any) any {
+func at(t testing.TB, value any, path ...any) any {
 	t.Helper()
 	for _, step := range path {
 		switch s := step.(type) {
@@ -272,32 +272,50 @@ func at(t *testing.T, value any, path ...any) any {
 // and what the statements build in it.
 func (b *bundle) publish(asOf time.Time, statements ...string) {
 	b.t.Helper()
-	publication, err := b.library.New(asOf.Add(5 * time.Minute))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if b.empty == nil {
-		b.empty = warehousetest.New(b.t)
-	}
-	if _, err := b.empty.Copy(b.t.Context(), publication.Path()); err != nil {
-		b.t.Fatal(err)
-	}
-	build, err := warehouse.OpenBuild(b.t.Context(), publication.Path(), warehouse.BuildLimits{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, statement := range statements {
-		if _, err := build.ExecContext(b.t.Context(), statement); err != nil {
-			b.t.Fatalf("%s: %v", statement, err)
+	b.publishBuilt(asOf, func(path string) error {
+		if _, err := b.emptyWarehouse().Copy(b.t.Context(), path); err != nil {
+			return err
 		}
+		build, err := warehouse.OpenBuild(b.t.Context(), path, warehouse.BuildLimits{})
+		if err != nil {
+			return err
+		}
+		for _, statement := range statements {
+			if _, err := build.ExecContext(b.t.Context(), statement); err != nil {
+				return errors.Join(fmt.Errorf("%s: %w", statement, err), build.Close())
+			}
+		}
+		info := warehouse.Info{AsOf: asOf, PublishedAt: asOf.Add(5 * time.Minute), ModelVersion: "m", ConfigHash: "c", Version: "test"}
+		return errors.Join(warehouse.Describe(b.t.Context(), build, info), build.Close())
+	})
+}
+
+// publishModels publishes goodhour's own models of an empty warehouse.
+func (b *bundle) publishModels(asOf time.Time) {
+	b.t.Helper()
+	b.publishBuilt(asOf, func(path string) error { return buildModels(b.t.Context(), b.emptyWarehouse(), path) })
+}
+
+func (b *bundle) publishBuilt(asOf time.Time, build func(path string) error) {
+	b.t.Helper()
+	publication, err := b.library.New(asOf)
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	info := warehouse.Info{AsOf: asOf, PublishedAt: asOf.Add(5 * time.Minute), ModelVersion: "m", ConfigHash: "c", Version: "test"}
-	if err := errors.Join(warehouse.Describe(b.t.Context(), build, info), build.Close()); err != nil {
+	if err := build(publication.Path()); err != nil {
 		b.t.Fatal(err)
 	}
 	if _, err := publication.Commit(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func (b *bundle) emptyWarehouse() *warehouse.DB {
+	b.t.Helper()
+	if b.empty == nil {
+		b.empty = warehousetest.New(b.t)
+	}
+	return b.empty
 }
 
 // customerID is the customer_id of an own key that was never merged.
@@ -324,7 +342,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // lines of a log of JSON objects.
-func jsonLines(t *testing.T, text string) []map[string]any {
+func jsonLines(t testing.TB, text string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	for line := range strings.Lines(text) {

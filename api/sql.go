@@ -60,16 +60,10 @@ func (s *Server) postSQL(w http.ResponseWriter, r *http.Request) error {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), sqlExportTimeout)
 		defer cancel()
-		source := warehouse.Source{SQL: limited(in.SQL, in.MaxRows), Args: args}
+		source := warehouse.Source{SQL: in.SQL, Args: args, Limit: int64(in.MaxRows)}
 		_, err := stream(ctx, w, r, reader, format, source, warehouse.ExportOptions{RawCells: true})
 		return sqlProblem(err)
 	})
-}
-
-// limited cuts a select. The line break ends a comment at its end; whatever the
-// text makes of the parentheses, the limit is the outermost query's.
-func limited(sql string, rows int) string {
-	return "from (\n" + strings.TrimRight(sql, " \t\r\n;") + "\n) limit " + strconv.Itoa(rows)
 }
 
 // sqlArguments reads the parameters: null, booleans, numbers and texts. A

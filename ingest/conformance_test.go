@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +38,7 @@ var conformance = []struct {
 	{"a record behind an open transaction holds up the barrier", testOpenTransaction},
 	{"a record that is too large is refused and says by whom", testTooLarge},
 	{"a broker's restart is waited out and told once", testRestart},
+	{"a consumer that starts before its broker is well once it is there", testStartsBeforeBroker},
 	{"positions show in the consumer group", testGroup},
 	{"a batch that another loader loaded is not loaded again", testFenced},
 	{"a load that fails is repeated", testLoadFails},
@@ -123,7 +123,9 @@ func testNewPartition(f *fixture) {
 func testNewTopic(f *fixture) {
 	c := f.run()
 	f.eventually("the missing topic is told", func() bool { return f.log.count("trouble, retrying") == 1 })
-	if err := c.WaitForEnd(f.ctx()); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+	short, cancel := context.WithTimeout(f.t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := c.WaitForEnd(short); !errors.Is(err, kafka.UnknownTopicOrPartition) || !errors.Is(err, context.DeadlineExceeded) {
 		f.t.Errorf("WaitForEnd without a topic: %v", err)
 	}
 	f.create(f.read, 2)
@@ -135,392 +137,10 @@ func testNewTopic(f *fixture) {
 	}
 }
 
-func testGap(f *fixture) {
-	f.create(f.read, 2)
-	f.put(f.read, 0, 0, 10)
-	c := f.run()
-	f.loaded(c)
-	c.stop()
-	f.put(f.read, 0, 10, 20)
-	f.put(f.read, 1, 100, 110)
-	f.deleteRecords(f.read, 0, 15)
-
-	c = f.run()
-	b := f.broken(c, f.read, 0, ingest.BreakGap).Break
-	if b.NextOffset != 10 || b.LogStart != 15 {
-		f.t.Errorf("the break is %+v, want position 10, log start 15", b)
-	}
-	if !strings.Contains(b.Error(), "5 offsets were deleted") {
-		f.t.Errorf("the error does not say how much was lost: %v", b)
-	}
-	var stopped *ingest.BreakError
-	if err := c.WaitForEnd(f.ctx()); !errors.As(err, &stopped) {
-		f.t.Errorf("WaitForEnd over a stopped partition: %v", err)
-	}
-	// The other partition goes on.
-	other := map[ingest.TopicPartition]int64{{Topic: f.read, Partition: 1}: 10}
-	if err := c.WaitFor(f.ctx(), other); err != nil {
-		f.t.Fatal(err)
-	}
-	f.wantReads(0, 10, 100, 110)
-	if _, err := c.Accept(f.ctx(), f.read, 1, "ana"); err == nil {
-		f.t.Error("a partition that is not broken was accepted")
-	}
-
-	accepted, err := c.Accept(f.ctx(), f.read, 0, "ana")
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if accepted.NextOffset != 15 || accepted.Break != ingest.BreakGap || accepted.AcceptedBy != "ana" {
-		f.t.Errorf("accepted %+v", accepted)
-	}
-	f.loaded(c)
-	f.wantReads(0, 10, 15, 20, 100, 110)
-	if n := f.log.count("partition stopped"); n != 1 {
-		f.t.Errorf("the stop was told %d times, want once:\n%s", n, f.log)
-	}
-	got := warehousetest.Query(f.t, f.db, `select * from ops.acceptances`)
-	if len(got) != 1 || !strings.Contains(strings.Join(got[0], " "), "ana") {
-		f.t.Errorf("the decision is not kept: %v", got)
-	}
-}
-
-func testGapWhileRunning(f *fixture) {
-	f.create(f.read, 1)
-	for n := range 10 {
-		f.put(f.read, 0, n, n+1) // each a record batch of its own
-	}
-	// One record a batch and an answer: three are under way at most.
-	loading, release := make(chan struct{}, 10), make(chan struct{})
-	c := f.runInto(loaderFunc{f.db, func(ctx context.Context, batch *event.Batch) error {
-		loading <- struct{}{}
-		<-release
-		return f.db.Load(ctx, batch)
-	}}, func(cfg *ingest.ConsumerConfig) { cfg.Limits.Records, cfg.FetchBytes = 1, 1 })
-	<-loading
-	f.deleteRecords(f.read, 0, 8)
-	close(release)
-	b := f.broken(c, f.read, 0, ingest.BreakGap).Break
-	read := int(b.NextOffset)
-	if read < 1 || read > 3 || b.LogStart != 8 {
-		f.t.Errorf("the break is %+v, want position 1 to 3, log start 8", b)
-	}
-	f.wantReads(0, read) // what was under way is loaded
-	if _, err := c.Accept(f.ctx(), f.read, 0, "ana"); err != nil {
-		f.t.Fatal(err)
-	}
-	f.loaded(c)
-	f.wantReads(0, read, 8, 10)
-}
-
-func testRecreated(f *fixture) {
-	f.create(f.read, 2)
-	f.put(f.read, 0, 0, 10)
-	f.put(f.read, 1, 10, 20)
-	c := f.run()
-	f.loaded(c)
-	c.stop()
-	f.drop(f.read)
-	f.create(f.read, 2)
-	// More than the old one had: by offsets alone it would look whole.
-	f.put(f.read, 0, 5, 30)
-
-	c = f.run()
-	f.broken(c, f.read, 0, ingest.BreakRecreated)
-	f.broken(c, f.read, 1, ingest.BreakRecreated)
-	f.wantReads(0, 20)
-	// Accepting works without a running consumer too.
-	c.stop()
-	offline := f.consumer(f.db)
-	for partition := range int32(2) {
-		if _, err := offline.Accept(f.ctx(), f.read, partition, "ana"); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-	c = f.run()
-	f.loaded(c)
-	f.wantReads(0, 30)
-}
-
-func testRecreatedWhileRunning(f *fixture) {
-	f.create(f.read, 1)
-	f.put(f.read, 0, 0, 10)
-	c := f.run()
-	f.loaded(c)
-	f.drop(f.read)
-	f.create(f.read, 1)
-	f.put(f.read, 0, 20, 50)
-	f.broken(c, f.read, 0, ingest.BreakRecreated)
-	f.wantReads(0, 10)
-	if _, err := c.Accept(f.ctx(), f.read, 0, "ana"); err != nil {
-		f.t.Fatal(err)
-	}
-	f.loaded(c)
-	f.wantReads(0, 10, 20, 50)
-}
-
-func testOtherCluster(f *fixture) {
-	f.create(f.read, 2)
-	f.put(f.read, 0, 0, 10)
-	c := f.run()
-	f.loaded(c)
-	c.stop()
-
-	prefix := strings.TrimSuffix(f.read, string(event.TopicRead))
-	other := newFixtureWithPrefix(f.t, f.broker.Another(f.t), prefix, f.db)
-	other.create(other.read, 2)
-	other.put(other.read, 0, 5, 20)
-	moved := other.run()
-	b := other.broken(moved, other.read, 0, ingest.BreakCluster).Break
-	if b.Partition.ClusterID == b.Now.ClusterID {
-		f.t.Errorf("the break names one cluster: %+v", b)
-	}
-	other.broken(moved, other.read, 1, ingest.BreakCluster)
-	f.wantReads(0, 10)
-	moved.stop()
-
-	// Back at the right brokers, nothing is broken.
-	c = f.run()
-	f.loaded(c)
-	c.stop()
-
-	moved = other.run()
-	for partition := range int32(2) {
-		other.broken(moved, other.read, partition, ingest.BreakCluster)
-		if _, err := moved.Accept(f.ctx(), other.read, partition, "ana"); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-	other.loaded(moved)
-	f.wantReads(0, 20)
-}
-
-func testTruncated(f *fixture) {
-	f.create(f.read, 2)
-	f.put(f.read, 0, 0, 10)
-	saved := f.t.TempDir()
-	f.broker.Restart(f.t, func(dir func(string, int32) string) {
-		if err := os.CopyFS(saved, os.DirFS(dir(f.read, 0))); err != nil {
-			f.t.Fatal(err)
-		}
-	})
-	f.put(f.read, 0, 10, 20)
-	f.put(f.read, 1, 100, 110)
-	c := f.run()
-	f.loaded(c)
-	c.stop()
-	f.broker.Restart(f.t, func(dir func(string, int32) string) {
-		if err := os.RemoveAll(dir(f.read, 0)); err != nil {
-			f.t.Fatal(err)
-		}
-		if err := os.CopyFS(dir(f.read, 0), os.DirFS(saved)); err != nil {
-			f.t.Fatal(err)
-		}
-	})
-	f.put(f.read, 0, 200, 205)
-	f.put(f.read, 1, 110, 120)
-
-	c = f.run()
-	b := f.broken(c, f.read, 0, ingest.BreakTruncated).Break
-	if b.NextOffset != 20 || b.LogEnd != 15 {
-		f.t.Errorf("the break is %+v, want position 20, log end 15", b)
-	}
-	// It stays stopped when new records have grown past the position.
-	f.put(f.read, 0, 205, 215)
-	other := map[ingest.TopicPartition]int64{{Topic: f.read, Partition: 1}: 20}
-	if err := c.WaitFor(f.ctx(), other); err != nil {
-		f.t.Fatal(err)
-	}
-	f.wantReads(0, 20, 100, 120)
-	if _, err := c.Accept(f.ctx(), f.read, 0, "ana"); err != nil {
-		f.t.Fatal(err)
-	}
-	f.loaded(c)
-	f.wantReads(0, 20, 100, 120, 200, 215)
-}
-
-func testStartsLater(f *fixture) {
-	f.create(f.read, 1)
-	f.put(f.read, 0, 0, 10)
-	f.deleteRecords(f.read, 0, 4)
-	c := f.run()
-	f.loaded(c)
-	f.wantReads(4, 10)
-	// And one that is empty, but not at 0.
-	f.create(f.kafka.Topic(event.TopicReply), 1)
-	f.put(f.kafka.Topic(event.TopicReply), 0, 0, 3)
-	f.deleteRecords(f.kafka.Topic(event.TopicReply), 0, 3)
-	c.stop()
-	c = f.run(func(cfg *ingest.ConsumerConfig) { cfg.Topics = append(cfg.Topics, f.kafka.Topic(event.TopicReply)) })
-	f.loaded(c)
-	f.eventually("the empty partition's position is stored", func() bool {
-		return c.status(f.t, f.kafka.Topic(event.TopicReply), 0).NextOffset == 3
-	})
-}
-
-func testCompacted(f *fixture) {
-	f.create(f.read, 1, "cleanup.policy=compact", "segment.ms=50", "min.cleanable.dirty.ratio=0.01", "max.compaction.lag.ms=100")
-	same := func(from, to int) {
-		f.t.Helper()
-		for n := from; n < to; n++ {
-			r := f.record(f.read, 0, n)
-			r.Key = []byte("one key")
-			if err := f.admin.ProduceSync(f.ctx(), r).FirstErr(); err != nil {
-				f.t.Fatal(err)
-			}
-		}
-	}
-	same(0, 30)
-	// The markers of a transaction at the end, and of one that was aborted.
-	f.transaction("compacted", kgo.TryAbort, 30, 31)
-	f.transaction("compacted", kgo.TryCommit, 31, 32)
-	var kept []int
-	f.eventually("compaction made holes", func() bool {
-		kept = f.consumeAll(f.read)
-		return len(kept) < 15
-	})
-	c := f.run()
-	f.loaded(c)
-	// Compaction may have gone on since; what was loaded is some late part.
-	rows := warehousetest.Query(f.t, f.db, "select ce_id from raw.message_read order by ce_id")
-	if len(rows) > len(kept) || len(rows) == 0 {
-		f.t.Errorf("%d events are loaded, the log had %d when it was compacted", len(rows), len(kept))
-	}
-	for _, row := range rows {
-		if row[0] == "read-30" {
-			f.t.Error("the aborted event was loaded")
-		}
-	}
-	f.wantNoDeadLetters()
-	s := c.status(f.t, f.read, 0)
-	if s.NextOffset != s.HighWatermark {
-		f.t.Errorf("the position is %d, the high watermark %d", s.NextOffset, s.HighWatermark)
-	}
-}
-
 // consumeAll reads the numbers of the committed events in a topic with another
 // client than ours.
-func (f *fixture) consumeAll(topic string) []int {
-	f.t.Helper()
-	marks, err := f.kafka.HighWatermarks(f.ctx(), []string{topic})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	client := f.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
-	defer client.Close()
-	var out []int
-	left := len(marks)
-	for left > 0 {
-		fetches := client.PollFetches(f.ctx())
-		if err := fetches.Err(); err != nil {
-			f.t.Fatal(err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			if r.Offset+1 >= marks[ingest.TopicPartition{Topic: topic, Partition: r.Partition}] {
-				left--
-			}
-			if r.Attrs.IsControl() {
-				return
-			}
-			for _, h := range r.Headers {
-				if h.Key == "ce_id" {
-					n, err := strconv.Atoi(strings.TrimPrefix(string(h.Value), "read-"))
-					if err != nil {
-						f.t.Fatal(err)
-					}
-					out = append(out, n)
-				}
-			}
-		})
-	}
-	return out
-}
-
 // transaction writes events from, …, to-1 to partition 0 in one transaction.
-func (f *fixture) transaction(id string, end kgo.TransactionEndTry, from, to int) {
-	f.t.Helper()
-	f.beginTransaction(id, from, to)(end)
-}
-
 // beginTransaction writes events and leaves the transaction open.
-func (f *fixture) beginTransaction(id string, from, to int) (end func(kgo.TransactionEndTry)) {
-	f.t.Helper()
-	client := f.client(kgo.TransactionalID(f.read+id), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err := client.BeginTransaction(); err != nil {
-		f.t.Fatal(err)
-	}
-	for n := from; n < to; n++ {
-		if err := client.ProduceSync(f.ctx(), f.record(f.read, 0, n)).FirstErr(); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-	return func(commit kgo.TransactionEndTry) {
-		f.t.Helper()
-		if err := client.EndTransaction(f.ctx(), commit); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-}
-
-func testAborted(f *fixture) {
-	f.create(f.read, 1)
-	f.put(f.read, 0, 0, 5)
-	f.transaction("a", kgo.TryAbort, 5, 10)
-	f.transaction("a", kgo.TryCommit, 10, 15)
-	// Two transactions that overlap, with other records between.
-	endB := f.beginTransaction("b", 15, 20)
-	f.put(f.read, 0, 20, 25)
-	endC := f.beginTransaction("c", 25, 30)
-	endB(kgo.TryAbort)
-	f.put(f.read, 0, 30, 35)
-	endC(kgo.TryCommit)
-	f.transaction("a", kgo.TryAbort, 35, 40)
-
-	c := f.run()
-	f.loaded(c) // the last thing in the log is an abort marker
-	f.wantReads(0, 5, 10, 15, 20, 25, 25, 30, 30, 35)
-	s := c.status(f.t, f.read, 0)
-	if s.NextOffset != s.HighWatermark || s.Lag() != 0 {
-		f.t.Errorf("the position is %d, the high watermark %d", s.NextOffset, s.HighWatermark)
-	}
-	// A new start in the middle of the log filters just as well.
-	c.stop()
-	f.transaction("a", kgo.TryAbort, 40, 45)
-	f.put(f.read, 0, 45, 50)
-	c = f.run()
-	f.loaded(c)
-	f.wantReads(0, 5, 10, 15, 20, 25, 25, 30, 30, 35, 45, 50)
-	f.wantNoDeadLetters()
-}
-
-func testOpenTransaction(f *fixture) {
-	f.create(f.read, 2)
-	f.put(f.read, 0, 0, 5)
-	c := f.run()
-	f.loaded(c)
-	end := f.beginTransaction("open", 5, 10)
-	f.put(f.read, 0, 10, 15) // invisible: behind the open transaction
-	f.put(f.read, 1, 20, 25)
-	if err := c.WaitFor(f.ctx(), map[ingest.TopicPartition]int64{{Topic: f.read, Partition: 1}: 5}); err != nil {
-		f.t.Fatal(err)
-	}
-	f.eventually("the broker told of the open transaction", func() bool {
-		return c.status(f.t, f.read, 0).HighWatermark == 15
-	})
-	short, cancel := context.WithTimeout(f.t.Context(), 300*time.Millisecond)
-	defer cancel()
-	err := c.WaitForEnd(short)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), f.read+"/0 stands at 5 of 15") ||
-		!strings.Contains(err.Error(), "transaction") {
-		f.t.Errorf("the barrier before an open transaction: %v", err)
-	}
-	f.wantReads(0, 5, 20, 25)
-	end(kgo.TryCommit)
-	f.loaded(c)
-	f.wantReads(0, 15, 20, 25)
-}
-
 func testTooLarge(f *fixture) {
 	f.create(f.read, 1, "max.message.bytes=20000")
 	large := func(n, size int) event.Record {
@@ -565,7 +185,7 @@ func testRestart(f *fixture) {
 	f.publish(50, 100)
 	f.loaded(c)
 	f.wantReads(0, 100)
-	for _, what := range []string{`what="broker`, `what="cluster metadata"`, "what=loading"} {
+	for _, what := range []string{`what="broker`, `what="cluster metadata"`, "what=loading", `what="reading`} {
 		if n := f.log.count("trouble, retrying\" " + what); n > 1 {
 			f.t.Errorf("%s was told %d times, want once:\n%s", what, n, f.log)
 		}
@@ -575,6 +195,21 @@ func testRestart(f *fixture) {
 			f.t.Errorf("after the restart: %+v", s)
 		}
 	}
+}
+
+func testStartsBeforeBroker(f *fixture) {
+	f.create(f.read, 1)
+	var c *running
+	f.broker.Restart(f.t, func(func(string, int32) string) {
+		c = f.run()
+		f.eventually("the trouble shows", func() bool { return c.Status().Error != nil })
+	})
+	// Without anything to load.
+	f.eventually("the trouble is over", func() bool { return c.Status().Error == nil && f.log.count("trouble over") == 1 })
+	if n := f.log.count("trouble, retrying"); n != 1 {
+		f.t.Errorf("the trouble was told %d times, want once:\n%s", n, f.log)
+	}
+	f.loaded(c)
 }
 
 func testGroup(f *fixture) {

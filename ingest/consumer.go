@@ -33,6 +33,12 @@ type ConsumerConfig struct {
 	Now func() time.Time
 }
 
+// The troubles of a consumer as a whole.
+const (
+	planning = "reading the cluster and the stored positions"
+	loading  = "loading"
+)
+
 const defaultFetchBytes = 8 << 20
 
 // Consumer reads topics into a Loader: every record that the cluster holds
@@ -51,7 +57,6 @@ type Consumer struct {
 
 	mu      sync.Mutex
 	states  map[TopicPartition]*PartitionStatus
-	trouble error // of the consumer as a whole
 	waiters map[*waiter]struct{}
 }
 
@@ -101,16 +106,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 	pause := newBackoff(100*time.Millisecond, 5*time.Second)
 	spare := [2]*event.Batch{{}, {}}
 	for ctx.Err() == nil {
-		loaded, err := c.session(ctx, spare)
-		if ctx.Err() != nil {
-			break
-		}
-		if loaded || err == nil {
+		if c.session(ctx, spare) {
 			pause.reset()
-		}
-		if err != nil {
-			c.setConsumerTrouble(err)
-			c.told.trouble("loading", err)
 		}
 		pause.wait(ctx)
 	}

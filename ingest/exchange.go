@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -123,18 +124,31 @@ func skipTags(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// ask sends a request to a broker and waits for its answer.
+// ask sends a request, which must be one that only reads, to a broker and
+// waits for its answer.
 func (k *Kafka) ask(ctx context.Context, broker int32, request kmsg.Request, buffer []byte) (*answer, error) {
-	x := &exchange{request: request, broker: broker, client: k.clientID, buffer: buffer}
-	message, err := k.transport.RoundTrip(ctx, k.addr, x)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		// It is all that a refused login or a TLS port gives, too.
-		return nil, fmt.Errorf("the broker closed the connection (if this lasts, check SASL and TLS settings): %w", err)
+	// That a pooled connection died while idle shows when it is used; it says
+	// nothing about the broker.
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		x := &exchange{request: request, broker: broker, client: k.clientID, buffer: buffer}
+		message, err := k.transport.RoundTrip(ctx, k.addr, x)
+		if err == nil {
+			return message.(*answer), nil
+		}
+		if !brokenConnection(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		if attempt == attempts {
+			// It is all that a refused login or a TLS port gives, too.
+			return nil, fmt.Errorf("the broker closed the connection (if this lasts, check SASL and TLS settings): %w", err)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return message.(*answer), nil
+}
+
+func brokenConnection(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // versions asks a broker for the newest version of each request it knows.

@@ -143,15 +143,13 @@ func (k *Kafka) createTopics(ctx context.Context, missing []kafka.TopicConfig) e
 	return errors.Join(problems...)
 }
 
-// awaitLeaders waits until every partition of the topics has a leader:
-// creation is not finished when a broker answers it.
+// awaitLeaders waits until every partition of the topics has a leader, and the
+// transport knows it: creation is not finished when a broker answers it, and a
+// producer would be told that there is no such topic.
 func (k *Kafka) awaitLeaders(ctx context.Context, topics []string) error {
 	pause := newBackoff(20*time.Millisecond, time.Second)
 	for {
-		cluster, err := k.cluster(ctx, topics)
-		if err == nil {
-			err = cluster.problem(topics)
-		}
+		err := k.leaderProblem(ctx, topics)
 		if err == nil {
 			return nil
 		}
@@ -159,4 +157,34 @@ func (k *Kafka) awaitLeaders(ctx context.Context, topics []string) error {
 			return fmt.Errorf("wait for leaders of the topics: %w (last: %w)", context.Cause(ctx), err)
 		}
 	}
+}
+
+// leaderProblem looks at what the brokers say now, then at what the transport
+// knows, which may be a second old.
+func (k *Kafka) leaderProblem(ctx context.Context, topics []string) error {
+	cluster, err := k.cluster(ctx, topics)
+	if err != nil {
+		return err
+	}
+	if err := cluster.problem(topics); err != nil {
+		return err
+	}
+	known, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	if err != nil {
+		return err
+	}
+	for _, t := range known.Topics {
+		if t.Error != nil {
+			return fmt.Errorf("topic %s: %w", t.Name, t.Error)
+		}
+		if have := len(cluster.topics[t.Name].partitions); len(t.Partitions) != have {
+			return fmt.Errorf("topic %s: %d of %d partitions are known", t.Name, len(t.Partitions), have)
+		}
+		for _, p := range t.Partitions {
+			if p.Error != nil {
+				return fmt.Errorf("partition %d of %s: %w", p.ID, t.Name, p.Error)
+			}
+		}
+	}
+	return nil
 }

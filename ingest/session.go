@@ -33,12 +33,14 @@ type flow struct {
 // session reads and loads from what is stored until the cluster changes, a
 // restart is asked for, or something fails. Nothing outlives it: after any
 // doubt the next session begins with the positions that the loader has. It
-// reports whether anything was loaded.
-func (c *Consumer) session(ctx context.Context, spare [2]*event.Batch) (loaded bool, err error) {
+// reports whether it got anywhere, so that the next need not wait.
+func (c *Consumer) session(ctx context.Context, spare [2]*event.Batch) (progress bool) {
 	plan, err := c.plan(ctx)
 	if err != nil {
-		return false, err
+		c.failing(ctx, planning, err)
+		return false
 	}
+	c.told.over(planning)
 	ctx, abort := context.WithCancel(ctx)
 	defer abort()
 	fetchCtx, stop := context.WithCancel(ctx)
@@ -73,16 +75,24 @@ func (c *Consumer) session(ctx context.Context, spare [2]*event.Batch) (loaded b
 
 	for batch := range a.closed {
 		if err := c.cfg.Loader.Load(ctx, batch); err != nil {
-			return loaded, fmt.Errorf("load a batch of %d records: %w", batch.Records, err)
+			c.failing(ctx, loading, fmt.Errorf("load a batch of %d records: %w", batch.Records, err))
+			return progress
 		}
-		loaded = true
-		c.told.over("loading")
-		c.setConsumerTrouble(nil)
+		progress = true
+		c.told.over(loading)
 		c.advance(batch)
 		batch.Reset()
 		a.free <- batch
 	}
-	return loaded, nil
+	return true // it ended in good order
+}
+
+// failing tells of a trouble of the consumer as a whole, unless it is only
+// that Run is ending.
+func (c *Consumer) failing(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		c.told.trouble(what, err)
+	}
 }
 
 // plan is which partition is read from which broker.

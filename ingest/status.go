@@ -53,7 +53,7 @@ func (s *PartitionStatus) name() TopicPartition {
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := Status{Error: c.trouble, Partitions: make([]PartitionStatus, 0, len(c.states))}
+	out := Status{Error: c.told.current(planning, loading), Partitions: make([]PartitionStatus, 0, len(c.states))}
 	for _, s := range c.states {
 		out.Partitions = append(out.Partitions, *s)
 	}
@@ -72,12 +72,6 @@ func (c *Consumer) state(id event.Partition) *PartitionStatus {
 		c.states[tp] = s
 	}
 	return s
-}
-
-func (c *Consumer) setConsumerTrouble(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.trouble = err
 }
 
 // setPosition notes what is stored.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goodhour/goodhour/ingest/event"
 )
@@ -26,15 +27,19 @@ type mark struct {
 func (m *mark) name() TopicPartition { return TopicPartition{m.id.Topic, m.id.Partition} }
 
 // WaitForEnd waits until everything is loaded that the cluster held at the
-// call: up to the high watermarks of all partitions. See WaitFor.
+// call: up to the high watermarks of all partitions. Every leader must answer:
+// until then it asks again, as long as ctx lasts. See WaitFor.
 func (c *Consumer) WaitForEnd(ctx context.Context) error {
 	before := make(map[event.Partition]int64)
 	for _, s := range c.Status().Partitions {
 		before[s.Partition] = s.NextOffset
 	}
 	logs, err := c.cfg.Kafka.logs(ctx, c.cfg.Topics)
-	if err != nil {
-		return fmt.Errorf("wait for the end of the topics: %w", err)
+	for pause := newBackoff(100*time.Millisecond, time.Second); err != nil; {
+		if !pause.wait(ctx) {
+			return fmt.Errorf("wait for the end of the topics: %w: %w", context.Cause(ctx), err)
+		}
+		logs, err = c.cfg.Kafka.logs(ctx, c.cfg.Topics)
 	}
 	marks := make([]mark, 0, len(logs))
 	for id, log := range logs {
@@ -128,8 +133,8 @@ func (c *Consumer) blocked(marks []mark) error {
 func (c *Consumer) missing(marks []mark) string {
 	const most = 5
 	var behind []string
-	if c.trouble != nil {
-		behind = append(behind, c.trouble.Error())
+	if err := c.told.current(planning, loading); err != nil {
+		behind = append(behind, err.Error())
 	}
 	for i := range marks {
 		m := &marks[i]

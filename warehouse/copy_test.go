@@ -80,6 +80,9 @@ func TestACopyHoldsRawAndNothingPersonal(t *testing.T) {
 		}
 		tables = append(tables, name)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{"ops.metric_snapshots", "ops.model_checks", "ops.model_runs", "ops.offsets"}
 	for _, row := range warehousetest.Query(t, db, "select table_name from duckdb_tables() where schema_name = 'raw'") {
 		want = append(want, "raw."+row[0])
@@ -426,7 +429,7 @@ func TestABuildIsClosedIn(t *testing.T) {
 	if _, err := p.db.Copy(t.Context(), publication.Path()); err != nil {
 		t.Fatal(err)
 	}
-	build, err := warehouse.OpenBuild(t.Context(), publication.Path(), warehouse.BuildLimits{MemoryBytes: 50_000_000, TempBytes: 50_000_000, Threads: 1})
+	build, err := warehouse.OpenBuild(t.Context(), publication.Path(), warehouse.BuildLimits{MemoryBytes: 200_000_000, TempBytes: 50_000_000, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,8 @@ type Source struct {
 	// SQL is one select, with the values of its parameters.
 	SQL  string
 	Args []any
+	// Limit cuts the result after its first rows; zero means all.
+	Limit int64
 }
 
 // ExportOptions vary an export.
@@ -73,17 +75,21 @@ type ExportOptions struct {
 }
 
 // Export writes a whole result, of any size, in constant memory, and returns
-// its number of rows. UUIDs are written as text. The deadline is that of ctx,
-// else Limits.ExportTimeout. What was written before an error must be thrown
-// away; where w fails, its error is returned, every other one is a *QueryError.
+// its number of rows. UUIDs are written as text. The rows of a table come in
+// the table's order, those of a select in that of its own ORDER BY; without one
+// they have none.
+//
+// The deadline is that of ctx, else Limits.ExportTimeout. A Write to w that
+// never returns holds the export beyond it: give a connection a write deadline.
+// What was written before an error must be thrown away. Where w fails, its
+// error is returned; every other one is a *QueryError.
 func (r *Reader) Export(ctx context.Context, w io.Writer, format Format, source Source, options ExportOptions) (int64, error) {
 	limits := r.limits
 	limits.Timeout, limits.Queries = limits.ExportTimeout, limits.Exports
 	running, cancel := withTimeout(ctx, limits.Timeout)
 	defer cancel()
 	n, err := r.export(running, w, format, source, options)
-	var failed *writeError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*writeError](err); ok {
 		return n, failed.err
 	}
 	if err != nil {
@@ -97,36 +103,34 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
 
-func (r *Reader) export(ctx context.Context, w io.Writer, format Format, source Source, options ExportOptions) (int64, error) {
-	sql, err := r.sourceSQL(source)
+func (r *Reader) export(
+	ctx context.Context, w io.Writer, format Format, source Source, options ExportOptions,
+) (_ int64, err error) {
+	if format != Arrow && copyOptions[format] == "" {
+		return 0, &QueryError{Kind: QuerySyntax, Message: fmt.Sprintf("there is no format %q", format), Hint: fmt.Sprintf("want one of %v", Formats())}
+	}
+	p, err := r.plan(ctx, source)
 	if err != nil {
 		return 0, err
 	}
-	columns, err := r.describe(ctx, sql, source.Args)
-	if err != nil {
-		return 0, err
-	}
+	query := p.project(format, options)
 	s, err := r.exports.take(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer r.exports.give(s)
+	defer func() { r.exports.give(s, err) }()
 	session := s.instance.Session()
 	defer session.Close()
-	query := project(sql, columns, format, options)
-	switch format {
-	case Arrow:
+	if format == Arrow {
 		return writeArrow(ctx, w, session, query, source.Args)
-	case CSV, JSON, NDJSON, Parquet:
-		if format == CSV && options.BOM {
-			if _, err := io.WriteString(w, "\ufeff"); err != nil {
-				return 0, &writeError{err}
-			}
-		}
-		return s.copyOut(ctx, w, session, query, copyOptions[format], source.Args)
-	default:
-		return 0, &QueryError{Kind: QuerySyntax, Message: fmt.Sprintf("there is no format %q", format), Hint: fmt.Sprintf("want one of %v", Formats())}
 	}
+	if format == CSV && options.BOM {
+		if _, err := io.WriteString(w, "\ufeff"); err != nil {
+			return 0, &writeError{err}
+		}
+	}
+	copying := fmt.Sprintf("%s, preserve_order %t", copyOptions[format], p.ordered)
+	return s.copyOut(ctx, w, session, query, copying, source.Args)
 }
 
 // copyOptions are the options of DuckDB's COPY.
@@ -137,59 +141,88 @@ var copyOptions = map[Format]string{
 	Parquet: `format parquet, compression zstd`,
 }
 
-// sourceSQL is the select of a source. A relation's name is looked up, never
-// put into SQL as it came.
-func (r *Reader) sourceSQL(source Source) (string, error) {
-	if source.Relation == "" {
-		return source.SQL, checkExportSQL(source.SQL)
-	}
-	relation, ok := r.Relation(source.Relation)
-	if !ok {
-		return "", &QueryError{
-			Kind: QuerySyntax, Message: fmt.Sprintf("the published file has no relation %q", source.Relation),
-			Hint: "name it in full, such as marts.customers",
-		}
-	}
-	return "from " + quoteName(relation.Schema) + "." + quoteName(relation.Name), nil
+// exportPlan is what an export reads.
+type exportPlan struct {
+	sql     string // one select
+	columns []Column
+	// ordered: the rows have an order of their own. Keeping an order that nobody
+	// asked for can take as much memory as the result: a select that multiplies
+	// the rows of one row group is one batch for DuckDB.
+	ordered bool
+	limit   int64 // 0: none
 }
 
-// describe returns the columns of a select, and the errors in it. It runs where
-// there is no file to be read or written at all.
-func (r *Reader) describe(ctx context.Context, sql string, args []any) ([]Column, error) {
+// isOrdered asks DuckDB's parser for an ORDER BY at the top of a select.
+const isOrdered = `select coalesce(list_contains(
+    json_serialize_sql($1::varchar)::json ->> '$.statements[0].node.modifiers[*].type', 'ORDER_MODIFIER'), false)`
+
+// plan looks at a source where there is no file to be read or written at all. A
+// relation's name is looked up, never put into SQL as it came.
+func (r *Reader) plan(ctx context.Context, source Source) (_ exportPlan, err error) {
+	p := exportPlan{limit: source.Limit}
+	if source.Relation == "" {
+		if err := checkExportSQL(source.SQL); err != nil {
+			return exportPlan{}, err
+		}
+		p.sql = source.SQL
+	} else {
+		relation, ok := r.Relation(source.Relation)
+		if !ok {
+			return exportPlan{}, &QueryError{
+				Kind: QuerySyntax, Message: fmt.Sprintf("the published file has no relation %q", source.Relation),
+				Hint: "name it in full, such as marts.customers",
+			}
+		}
+		p.sql = "from " + quoteName(relation.Schema) + "." + quoteName(relation.Name)
+		p.ordered = relation.Rows >= 0
+	}
 	s, err := r.queries.take(ctx)
 	if err != nil {
-		return nil, err
+		return exportPlan{}, err
 	}
-	defer r.queries.give(s)
+	defer func() { r.queries.give(s, err) }()
 	session := s.instance.Session()
 	defer session.Close()
-	columns, err := session.Describe(sql)
-	if err != nil || len(args) == 0 {
-		return columns, err
+	if p.sql, p.columns, err = session.Select(p.sql); err != nil || p.ordered {
+		return p, err
 	}
-	// What a bare parameter in the select is shows only once it has its value:
-	// before, DuckDB 1.5.5 tells of one column, "unknown".
-	rows, err := session.Query(ctx, "from (\n"+strings.TrimRight(sql, " \t\r\n;")+"\n) limit 0", args...)
+	if len(source.Args) > 0 {
+		// What a bare parameter in the select is shows only once it has its
+		// value: before, DuckDB 1.5.5 tells of one column, "unknown".
+		rows, err := session.Query(ctx, "from (\n"+p.sql+"\n) limit 0", source.Args...)
+		if err != nil {
+			return exportPlan{}, err
+		}
+		p.columns = rows.Columns()
+		rows.Close()
+	}
+	rows, err := session.Query(ctx, isOrdered, p.sql)
 	if err != nil {
-		return nil, err
+		return exportPlan{}, err
 	}
 	defer rows.Close()
-	return rows.Columns(), nil
+	if rows.Next() {
+		p.ordered = rows.Values()[0] == any(true)
+	}
+	return p, rows.Err()
 }
 
-// project wraps a select so that its columns come out as the format needs them.
-// Columns are taken by position: their names may repeat.
-func project(sql string, columns []Column, format Format, options ExportOptions) string {
+// project wraps the select so that its columns come out as the format needs
+// them. They are taken by position: their names may repeat.
+func (p exportPlan) project(format Format, options ExportOptions) string {
 	var names, list []string
-	for i, column := range columns {
+	for i, column := range p.columns {
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
 		list = append(list, cell(name, column.Type, format, options)+" as "+quoteName(header(column.Name, format, options)))
 	}
 	// The text was parsed as one select, so its parentheses and quotes are
 	// balanced; the line break ends a comment.
-	text := strings.TrimRight(sql, " \t\r\n;")
-	return "select " + strings.Join(list, ", ") + "\nfrom (\n" + text + "\n) as q(" + strings.Join(names, ", ") + ")"
+	query := "select " + strings.Join(list, ", ") + "\nfrom (\n" + p.sql + "\n) as q(" + strings.Join(names, ", ") + ")"
+	if p.limit > 0 {
+		query += fmt.Sprintf("\nlimit %d", p.limit)
+	}
+	return query
 }
 
 // formulaStarts are the first characters that make a spreadsheet run a text.

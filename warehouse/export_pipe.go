@@ -56,8 +56,7 @@ func (s *seat) copyOut(ctx context.Context, w io.Writer, session *stream.Conn, q
 	n, err := runCopy(ctx, session, "copy (\n"+query+"\n) to "+quoteText(s.pipe)+" ("+options+")", args)
 	err = errors.Join(err, in.Close())
 	<-drained
-	var failed *writeError
-	if errors.As(context.Cause(ctx), &failed) {
+	if failed, ok := errors.AsType[*writeError](context.Cause(ctx)); ok {
 		return n, failed
 	}
 	return n, err
@@ -80,7 +79,7 @@ func pour(ctx context.Context, w io.Writer, pipe io.Reader) error {
 	for {
 		n, err := pipe.Read(buffer)
 		if ctx.Err() != nil || err != nil {
-			return nil
+			return nil //nolint:nilerr // the pipe's end
 		}
 		if _, err := w.Write(buffer[:n]); err != nil {
 			return err

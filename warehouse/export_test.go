@@ -27,14 +27,14 @@ select
     255::utinyint as u8, 18446744073709551615::ubigint as u64, 12345678901234567890123456789012345678::hugeint as huge,
     12345678901234.5678::decimal(18, 4) as amount, (-0.01)::decimal(38, 20) as fine, 0.1::float as f32, 1e300 as f64,
     'plain' as word, uuid_text::uuid as identity, date '2026-02-28' as day, time '23:59:59.5' as clock,
-    timestamp '2026-11-25 10:11:12.123456' as at, timestamptz '2026-11-25 10:11:12+02' as at_tz, '\x00\xFFab'::blob as bytes,
+    timestamp '2026-11-25 10:11:12.123456' as happened, timestamptz '2026-11-25 10:11:12+02' as happened_tz, '\x00\xFFab'::blob as bytes,
     'b'::enum('a', 'b') as letter, ['x', null, 'y,"z"'] as list, {'a': 1, 'b': [1.5, 2]} as struct, map {'k': 1, 'l': 2} as map,
     '{"deep": [1, {"x": "y"}]}'::json as doc, [{'t': date '2026-01-01'}] as nested, array_value(1, 2, 3) as fixed
 from (select '7a1f3c5e-0001-4002-8003-0123456789ab' as uuid_text)
 union all by name
 select 2 as id
 union all by name
-select 3 as id, '' as word, 'nan'::double as f64, (-1)::hugeint as huge, []::varchar[] as list, timestamp '1969-12-31 23:59:59.999999' as at
+select 3 as id, '' as word, 'nan'::double as f64, (-1)::hugeint as huge, []::varchar[] as list, timestamp '1969-12-31 23:59:59.999999' as happened
 union all by name
 select 4 as id, e'line one\nline "two", ünï 日本 \r end' as word, 'null'::json as doc, ''::blob as bytes, 0::decimal(18, 4) as amount`
 
@@ -83,7 +83,7 @@ func TestParquetHoldsEveryType(t *testing.T) {
 	if rows != 4 {
 		t.Errorf("%d rows", rows)
 	}
-	want := "select * replace (identity::varchar as identity, huge::decimal(38, 0) as huge, at at time zone 'UTC' as at, letter::varchar as letter, fixed::integer[] as fixed) from every_type"
+	want := "select * replace (identity::varchar as identity, huge::decimal(38, 0) as huge, happened at time zone 'UTC' as happened, letter::varchar as letter, fixed::integer[] as fixed) from every_type"
 	if n := differences(t, r, want, "from read_parquet('"+path+"')"); n != 0 {
 		t.Errorf("%d rows differ", n)
 	}
@@ -125,11 +125,12 @@ func TestJSONHoldsEveryType(t *testing.T) {
 	}
 	lines, _ := exported(t, r, warehouse.NDJSON, source, warehouse.ExportOptions{})
 	columns := `{id: 'integer', yes: 'boolean', i8: 'tinyint', i16: 'smallint', i32: 'integer', i64: 'bigint', u8: 'utinyint', u64: 'ubigint', huge: 'hugeint',
-		amount: 'decimal(18,4)', fine: 'varchar', f32: 'float', f64: 'double', word: 'varchar', identity: 'uuid', day: 'date', clock: 'time', at: 'timestamp', at_tz: 'timestamptz',
+		f32: 'float', f64: 'double', word: 'varchar', identity: 'uuid', day: 'date', clock: 'time', happened: 'timestamp', happened_tz: 'timestamptz',
 		list: 'varchar[]', struct: 'struct(a integer, b decimal(2,1)[])', map: 'map(varchar, integer)', doc: 'json', nested: 'struct(t date)[]', fixed: 'integer[3]'}`
-	want := `select * exclude (bytes, letter) replace (fine::varchar as fine, case when isfinite(f64) then f64 end as f64, nullif(doc, 'null') as doc) from every_type`
+	want := `select * exclude (bytes, letter, amount, fine) replace (case when isfinite(f64) then f64 end as f64, nullif(json(doc), 'null') as doc) from every_type`
 	for _, path := range []string{array, lines} {
-		if n := differences(t, r, want, "select * replace (nullif(doc, 'null') as doc) from read_json('"+path+"', columns = "+columns+")"); n != 0 {
+		// DuckDB's own JSON reader would round the decimals; they are compared below.
+		if n := differences(t, r, want, "select * replace (nullif(json(doc), 'null') as doc) from read_json('"+path+"', columns = "+columns+")"); n != 0 {
 			t.Errorf("%s: %d rows differ", path, n)
 		}
 	}
@@ -142,7 +143,7 @@ func TestJSONHoldsEveryType(t *testing.T) {
 		t.Fatal(err)
 	}
 	for column, want := range map[string]string{
-		"amount": "12345678901234.5678", "huge": "12345678901234567890123456789012345678", "at": `"2026-11-25T10:11:12.123456Z"`, "u64": "18446744073709551615",
+		"amount": "12345678901234.5678", "fine": "-0.01000000000000000000", "huge": "12345678901234567890123456789012345678", "happened": `"2026-11-25T10:11:12.123456Z"`, "u64": "18446744073709551615",
 		"identity": `"7a1f3c5e-0001-4002-8003-0123456789ab"`, "doc": `{"deep":[1,{"x":"y"}]}`,
 	} {
 		if got := string(objects[0][column]); got != want {
@@ -167,10 +168,10 @@ func TestSpreadsheetsRunNothing(t *testing.T) {
 		}
 		return string(b)
 	}
-	if diff := cmp.Diff("'=name,a,b,c,d,e,f,g,h,i,j,k,l,'@list\r\n'=1+1,'+1,'-1,'@x,'\tx,\"'\rx\",a=1,-1,\"\",,'=x, =1,日本,[=1]\r\n", read(warehouse.ExportOptions{})); diff != "" {
+	if diff := cmp.Diff("'=name,a,b,c,d,e,f,g,h,i,j,k,l,'@list\r\n'=1+1,'+1,'-1,'@x,'\tx,\"'\rx\",a=1,-1,\"\",,'=x, =1,日本,['=1']\r\n", read(warehouse.ExportOptions{})); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff("=name,a,b,c,d,e,f,g,h,i,j,k,l,@list\r\n=1+1,+1,-1,@x,\tx,\"\rx\",a=1,-1,\"\",,=x, =1,日本,[=1]\r\n", read(warehouse.ExportOptions{RawCells: true})); diff != "" {
+	if diff := cmp.Diff("=name,a,b,c,d,e,f,g,h,i,j,k,l,@list\r\n=1+1,+1,-1,@x,\tx,\"\rx\",a=1,-1,\"\",,=x, =1,日本,['=1']\r\n", read(warehouse.ExportOptions{RawCells: true})); diff != "" {
 		t.Error(diff)
 	}
 	if got := read(warehouse.ExportOptions{BOM: true}); !strings.HasPrefix(got, "\xef\xbb\xbf'=name") {
@@ -181,8 +182,8 @@ func TestSpreadsheetsRunNothing(t *testing.T) {
 func TestAnEmptyResultIsWhole(t *testing.T) {
 	t.Parallel()
 	r := reader(t, warehouse.Limits{}, everyType)
-	source := warehouse.Source{SQL: "select id, word, at from every_type where id = $1", Args: []any{99}}
-	for format, want := range map[warehouse.Format]string{warehouse.CSV: "id,word,at\r\n", warehouse.JSON: "[]", warehouse.NDJSON: ""} {
+	source := warehouse.Source{SQL: "select id, word, happened from every_type where id = $1", Args: []any{99}}
+	for format, want := range map[warehouse.Format]string{warehouse.CSV: "id,word,happened\r\n", warehouse.JSON: "[]", warehouse.NDJSON: ""} {
 		var b bytes.Buffer
 		rows, err := r.Export(t.Context(), &b, format, source, warehouse.ExportOptions{})
 		got := b.String()
@@ -194,18 +195,18 @@ func TestAnEmptyResultIsWhole(t *testing.T) {
 		}
 	}
 	path, _ := exported(t, r, warehouse.Parquet, source, warehouse.ExportOptions{})
-	if n := differences(t, r, "select id, word, at at time zone 'UTC' as at from every_type where false", "from read_parquet('"+path+"')"); n != 0 {
+	if n := differences(t, r, "select id, word, happened at time zone 'UTC' as happened from every_type where false", "from read_parquet('"+path+"')"); n != 0 {
 		t.Errorf("%d rows differ", n)
 	}
 }
 
+// Repeated names are told apart as DuckDB does it.
 func TestExportsKeepOrderAndRepeatedNames(t *testing.T) {
 	t.Parallel()
 	r := reader(t, warehouse.Limits{}, someTable)
-	path, rows := exported(t, r, warehouse.CSV, warehouse.Source{
-		SQL: "select a.n, b.n, a.n + b.n as \"a \"\"sum\"\", \" from t a join t b using (n) order by a.n desc; -- the end", Args: nil,
+	path, _ := exported(t, r, warehouse.CSV, warehouse.Source{
+		SQL: "select a.n, b.n, a.n + b.n as \"a \"\"sum\"\", \" from t a join t b using (n) order by a.n desc; -- the; end",
 	}, warehouse.ExportOptions{})
-	_ = rows
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestExportsKeepOrderAndRepeatedNames(t *testing.T) {
 	if err != nil || len(records) != 100_001 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
-	if diff := cmp.Diff([]string{"n", "n", `a "sum", `}, records[0]); diff != "" {
+	if diff := cmp.Diff([]string{"n", "n_1", `a "sum", `}, records[0]); diff != "" {
 		t.Error(diff)
 	}
 	for i, record := range records[1:] {
@@ -244,7 +245,10 @@ func TestWhatCannotBeExported(t *testing.T) {
 		{warehouse.Source{SQL: "copy t to '" + dir + "/x'"}, warehouse.QueryRefused},
 		{warehouse.Source{SQL: "set variable x = 1"}, warehouse.QuerySyntax},
 		{warehouse.Source{SQL: "create temp table x as from t"}, warehouse.QuerySyntax},
-		{warehouse.Source{SQL: "delete from t"}, warehouse.QueryRefused},
+		{warehouse.Source{SQL: "delete from t"}, warehouse.QuerySyntax},
+		{warehouse.Source{SQL: "from read_csv(current_setting('allowed_paths')[1])"}, warehouse.QueryRefused},
+		{warehouse.Source{SQL: "from duckdb_settings()"}, warehouse.QueryRefused},
+		{warehouse.Source{SQL: "select CURRENT_QUERY()"}, warehouse.QueryRefused},
 		{warehouse.Source{SQL: "from read_csv('/etc/passwd')"}, warehouse.QueryRefused},
 		{warehouse.Source{SQL: "from '/etc/passwd'"}, warehouse.QuerySyntax},
 		{warehouse.Source{SQL: "select nope from t"}, warehouse.QuerySyntax},
@@ -274,10 +278,21 @@ func TestSelectsOfAnyShapeCanBeExported(t *testing.T) {
 	t.Parallel()
 	r := reader(t, warehouse.Limits{}, someTable, "create schema \"odd schema\"", "create table \"odd schema\".\"a \"\"quoted\"\" table\" as select 1 as \"a \"\"quoted\"\" column\"")
 	for _, source := range []warehouse.Source{
-		{SQL: "from t"}, {SQL: "with a as (from t) select * from a"}, {SQL: "values (1, 'x')"}, {SQL: "table t"}, {SQL: "(select 1) union all (select 2)"},
-		{SQL: "describe t"}, {SQL: "summarize t"}, {SQL: "select 1 -- comment"}, {SQL: "select 1;\n;\n"}, {SQL: "pivot t on n in (1, 2) using count(*)"},
-		{SQL: "select $1::int as a, $2 as b where $3", Args: []any{1, "x", true}}, {SQL: "select getvariable('as_of') as at"},
-		{Relation: `odd schema.a "quoted" table`}, {Relation: "raw.order_completed"}, {Relation: "ops.offsets"},
+		{SQL: "from t"},
+		{SQL: "with a as (from t) select * from a"},
+		{SQL: "values (1, 'x')"},
+		{SQL: "table t"},
+		{SQL: "(select 1) union all (select 2)"},
+		{SQL: "describe t"},
+		{SQL: "summarize t"},
+		{SQL: "select 1 -- comment"},
+		{SQL: "select 1;\n;\n"},
+		{SQL: "pivot t on n in (1, 2) using count(*)"},
+		{SQL: "select $1::int as a, $2 as b where $3", Args: []any{1, "x", true}},
+		{SQL: "select getvariable('as_of') as at"},
+		{Relation: `odd schema.a "quoted" table`},
+		{Relation: "raw.order_completed"},
+		{Relation: "ops.offsets"},
 	} {
 		for _, format := range []warehouse.Format{warehouse.CSV, warehouse.JSON, warehouse.Parquet} {
 			if _, err := r.Export(t.Context(), io.Discard, format, source, warehouse.ExportOptions{}); err != nil {
@@ -290,9 +305,22 @@ func TestSelectsOfAnyShapeCanBeExported(t *testing.T) {
 func TestABareParameterIsAColumnOfTheExport(t *testing.T) {
 	t.Parallel()
 	r := reader(t, warehouse.Limits{}, someTable)
-	source := warehouse.Source{SQL: "select n, $1 as a, $2 as b from t where n = $3; -- end", Args: []any{1.5, "x", 7}}
-	if text, rows := exported(t, r, warehouse.CSV, source, warehouse.ExportOptions{}); rows != 1 || string(text) != "n,a,b\r\n7,1.5,x\r\n" {
-		t.Errorf("%d rows: %q", rows, text)
+	source := warehouse.Source{SQL: "select n, $1 as a, $2 as b from t where n = $3 -- end", Args: []any{1.5, "x", 7}}
+	path, rows := exported(t, r, warehouse.CSV, source, warehouse.ExportOptions{})
+	text, err := os.ReadFile(path)
+	if err != nil || rows != 1 || string(text) != "n,a,b\r\n7,1.5,x\r\n" {
+		t.Errorf("%d rows, %v: %q", rows, err, text)
+	}
+}
+
+func TestALimitTakesTheFirstRowsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := reader(t, warehouse.Limits{}, someTable)
+	source := warehouse.Source{SQL: "select n from t order by n desc; -- end", Limit: 3}
+	path, rows := exported(t, r, warehouse.CSV, source, warehouse.ExportOptions{})
+	text, err := os.ReadFile(path)
+	if err != nil || rows != 3 || string(text) != "n\r\n99999\r\n99998\r\n99997\r\n" {
+		t.Errorf("%d rows, %v: %q", rows, err, text)
 	}
 }
 
@@ -335,7 +363,7 @@ func TestAnExportEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = r.Export(ctx, writerFunc(func(p []byte) (int, error) {
+	_, err = reader(t, warehouse.Limits{}, someTable).Export(ctx, writerFunc(func(p []byte) (int, error) {
 		cancel()
 		return len(p), nil
 	}), warehouse.CSV, forever, warehouse.ExportOptions{})
@@ -352,25 +380,6 @@ func TestAnExportEndsWithItsContext(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// A query could find out the name of the pipe that its own result goes through,
-// and read it: it would wait for ever in a system call.
-func TestAnExportThatReadsItsOwnPipeEndsAtItsDeadline(t *testing.T) {
-	t.Parallel()
-	r := reader(t, warehouse.Limits{Exports: 1, ExportTimeout: 300 * time.Millisecond}, someTable)
-	for _, query := range []string{
-		"from read_csv(coalesce(current_setting('allowed_paths')[1], 'nothing'))",
-		"from read_blob(current_setting('allowed_paths'))",
-		"from read_json(current_setting('allowed_paths'))",
-	} {
-		if _, err := r.Export(t.Context(), io.Discard, warehouse.CSV, warehouse.Source{SQL: query}, warehouse.ExportOptions{}); err == nil {
-			t.Errorf("%s went through", query)
-		}
-	}
-	if _, rows := exported(t, r, warehouse.CSV, warehouse.Source{Relation: "main.t"}, warehouse.ExportOptions{}); rows != 100_000 {
-		t.Errorf("%d rows", rows)
-	}
-}
 
 func TestExportsWaitForAPlace(t *testing.T) {
 	t.Parallel()
@@ -397,33 +406,36 @@ func TestExportsWaitForAPlace(t *testing.T) {
 	}
 }
 
-// 3 million rows, 400 MB of CSV, through a process that may not grow by more
-// than the export's own limit.
+// Millions of rows, up to half a gigabyte, through a process that may not grow
+// by more than about the export's own limit: from one row group and from many,
+// ordered or not.
 func TestExportsNeedConstantMemory(t *testing.T) {
-	r := reader(t, warehouse.Limits{MemoryBytes: 100_000_000, Exports: 1}, someTable)
-	source := warehouse.Source{SQL: "select a.n, name, repeat(name, 8) as long, amount, uuid() as id from t a, range(30)"}
-	for _, format := range []warehouse.Format{warehouse.CSV, warehouse.NDJSON, warehouse.Parquet} {
-		before, err := residentBytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var most, total int64
-		n, err := r.Export(t.Context(), writerFunc(func(p []byte) (int, error) {
-			if total += int64(len(p)); total%(1<<20) < int64(len(p)) {
-				now, err := residentBytes()
-				if err != nil {
-					return 0, err
-				}
-				most = max(most, now)
+	const long = "select a.n, name, repeat(name, 8) as long, amount, uuid() as id from t a, range(30) b(m)"
+	r := reader(t, warehouse.Limits{MemoryBytes: 150_000_000, Exports: 1}, someTable, "create table big as "+long)
+	for _, source := range []warehouse.Source{{SQL: long}, {SQL: long + " order by a.n desc, m"}, {Relation: "main.big"}} {
+		for _, format := range []warehouse.Format{warehouse.CSV, warehouse.NDJSON, warehouse.Parquet} {
+			before, err := residentBytes()
+			if err != nil {
+				t.Fatal(err)
 			}
-			return len(p), nil
-		}), format, source, warehouse.ExportOptions{})
-		if err != nil || n != 3_000_000 {
-			t.Errorf("%s: %d rows, %v", format, n, err)
-		}
-		t.Logf("%s: %d MB, grew by %d MB", format, total>>20, (most-before)>>20)
-		if grown := most - before; grown > 250<<20 {
-			t.Errorf("%s grew by %d MB", format, grown>>20)
+			var most, total int64
+			n, err := r.Export(t.Context(), writerFunc(func(p []byte) (int, error) {
+				if total += int64(len(p)); total%(1<<20) < int64(len(p)) {
+					now, err := residentBytes()
+					if err != nil {
+						return 0, err
+					}
+					most = max(most, now)
+				}
+				return len(p), nil
+			}), format, source, warehouse.ExportOptions{})
+			if err != nil || n != 3_000_000 {
+				t.Errorf("%s of %+v: %d rows, %v", format, source, n, err)
+			}
+			t.Logf("%s of %+v: %d MB, grew by %d MB", format, source, total>>20, (most-before)>>20)
+			if grown := most - before; grown > 300<<20 {
+				t.Errorf("%s of %+v grew by %d MB", format, source, grown>>20)
+			}
 		}
 	}
 }

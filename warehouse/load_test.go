@@ -341,6 +341,38 @@ func TestStaleMoveIsFencedAndNothingIsWritten(t *testing.T) {
 	}
 }
 
+func TestOfTwoLoadersAtOnceOneIsFenced(t *testing.T) {
+	t.Parallel()
+	db := warehousetest.New(t)
+	const loaders = 4
+	from := int64(-1)
+	for round := range 20 {
+		errs := make(chan error, loaders)
+		for loader := range loaders {
+			var b event.Batch
+			appendEvents(t, &b, order("shop", fmt.Sprint(round, " ", loader), 0, "x"))
+			b.Moves = []event.Move{{Partition: partition(0), From: from, To: int64(round)}}
+			go func() { errs <- db.Load(t.Context(), &b) }()
+		}
+		won := 0
+		for range loaders {
+			var fenced *event.FencedError
+			if err := <-errs; err == nil {
+				won++
+			} else if !errors.As(err, &fenced) || fenced.Stored != int64(round) {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if won != 1 {
+			t.Errorf("round %d: %d loaders won", round, won)
+		}
+		from = int64(round)
+	}
+	if got := warehousetest.Query(t, db, "select count(*) from raw.order_completed"); got[0][0] != "20" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestMoveInAnotherLogNeedsAcceptance(t *testing.T) {
 	t.Parallel()
 	db := warehousetest.New(t)

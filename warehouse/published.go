@@ -136,11 +136,10 @@ func (l *Library) linked() (string, error) {
 		return "", fmt.Errorf("%s must be goodhour's link to the newest published file: move it away: %w", PublishedLink(l.data), err)
 	}
 	name := filepath.Base(filepath.Dir(target))
-	if _, err := time.Parse(publicationName, name); err != nil {
-		return "", nil
-	}
-	if _, err := os.Stat(filepath.Join(l.root(), name, publishedFile)); err != nil {
-		return "", nil
+	_, nameErr := time.Parse(publicationName, name)
+	_, fileErr := os.Stat(filepath.Join(l.root(), name, publishedFile))
+	if nameErr != nil || fileErr != nil {
+		return "", nil //nolint:nilerr // the link hangs in the air
 	}
 	return name, nil
 }

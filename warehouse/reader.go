@@ -90,18 +90,18 @@ type Reader struct {
 // data/published. It is opened by its real path, so a link that moves later
 // does not matter to it.
 func OpenReader(ctx context.Context, path string, limits Limits) (*Reader, error) {
-	real, err := filepath.EvalSymlinks(path)
+	file, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the published file: %w; goodhour models run makes one", err)
 	}
-	if real, err = filepath.Abs(real); err != nil {
+	if file, err = filepath.Abs(file); err != nil {
 		return nil, fmt.Errorf("open the published file: %w", err)
 	}
-	r := &Reader{path: real, limits: limits.withDefaults()}
+	r := &Reader{path: file, limits: limits.withDefaults()}
 	r.queries = newPool(r.limits.Queries, r.limits.Wait, r.openSeat)
 	r.exports = newPool(r.limits.Exports, r.limits.Wait, r.openExportSeat)
 	if err := r.load(ctx); err != nil {
-		return nil, fmt.Errorf("open the published file %s: %w", real, err)
+		return nil, fmt.Errorf("open the published file %s: %w", file, err)
 	}
 	return r, nil
 }
@@ -226,14 +226,14 @@ func (r *Reader) Query(ctx context.Context, sql string, args ...any) (*Rows, err
 		return nil, r.limits.explain(ctx, err)
 	}
 	session := s.instance.Session()
-	end := func() {
+	end := func(err error) {
 		session.Close()
 		cancel()
-		r.queries.give(s)
+		r.queries.give(s, err)
 	}
 	rows, err := session.Query(running, sql, args...)
 	if err != nil {
-		end()
+		end(err)
 		return nil, r.limits.explain(ctx, err)
 	}
 	explain := func(err error) *QueryError { return r.limits.explain(ctx, err) }
@@ -252,7 +252,7 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 // they are closed. They belong to one goroutine.
 type Rows struct {
 	rows    *stream.Rows
-	end     func()
+	end     func(error)
 	explain func(error) *QueryError
 }
 
@@ -281,7 +281,7 @@ func (r *Rows) Err() error {
 func (r *Rows) Close() {
 	r.rows.Close()
 	if r.end != nil {
-		r.end()
+		r.end(r.rows.Err())
 		r.end = nil
 	}
 }

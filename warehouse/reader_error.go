@@ -60,8 +60,7 @@ var errBusy = errors.New("all places are taken")
 // explain turns what ended a query into a QueryError. caller is the context
 // that the query came with.
 func (l Limits) explain(caller context.Context, err error) *QueryError {
-	var known *QueryError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*QueryError](err); ok {
 		return known
 	}
 	e := &QueryError{Kind: QueryInternal, Message: err.Error(), err: err}
@@ -71,7 +70,10 @@ func (l Limits) explain(caller context.Context, err error) *QueryError {
 		e.Kind, e.Message = QueryCanceled, "the query was stopped by the caller"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Message = QueryDeadline, "the query was stopped at its deadline"
-		e.Hint = fmt.Sprintf("a query may take %s: ask for less, or aggregate before joining", l.Timeout)
+		e.Hint = "ask for less, or aggregate before joining"
+		if _, own := caller.Deadline(); !own {
+			e.Hint = fmt.Sprintf("a query may take %s: %s", l.Timeout, e.Hint)
+		}
 	case errors.Is(err, errBusy):
 		e.Kind, e.Message = QueryBusy, fmt.Sprintf("all %d places were taken by other queries for %s", l.Queries, l.Wait)
 		e.Hint = "try again in a moment"

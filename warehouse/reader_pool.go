@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -80,9 +81,10 @@ func (p *pool) take(ctx context.Context) (*seat, error) {
 	return s, nil
 }
 
-// give takes a seat back, and closes it when it has no more sessions.
-func (p *pool) give(s *seat) {
-	if s.instance.Left() > 0 {
+// give takes a seat back, with the error that ended its query. A seat that has
+// no more sessions, or whose instance is broken, is closed.
+func (p *pool) give(s *seat, err error) {
+	if s.instance.Left() > 0 && !breaks(err) {
 		p.mu.Lock()
 		p.idle = append(p.idle, s)
 		p.mu.Unlock()
@@ -90,6 +92,13 @@ func (p *pool) give(s *seat) {
 		_ = s.close() // what stays in the temporary folder is two empty entries
 	}
 	<-p.places
+}
+
+// breaks tells whether DuckDB gave an instance up: after a fatal error, and
+// after one of its own bugs, it answers every query with an error.
+func breaks(err error) bool {
+	duck, ok := errors.AsType[*stream.Error](err)
+	return ok && (duck.Class == "FATAL Error" || duck.Class == "INTERNAL Error")
 }
 
 // close waits for the seats in use and closes them all.

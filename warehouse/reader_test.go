@@ -399,3 +399,18 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestAHugeTextIsRefused: one line of SQL makes a text of hundreds of
+// megabytes, which must not be copied and escaped.
+func TestAHugeTextIsRefused(t *testing.T) {
+	t.Parallel()
+	r := reader(t, warehouse.Limits{}, someTable)
+	_, err := r.Table(t.Context(), "select repeat(chr(7), 100000000) as big")
+	if kindOf(err) != warehouse.QueryMemory || !strings.Contains(err.Error(), "big") {
+		t.Errorf("a text of 100 MB: %v", err)
+	}
+	table, err := r.Table(t.Context(), "select [repeat('x', 100000000)] as big, repeat('y', 1000000) as fine")
+	if err != nil || len(table.Rows) != 1 || len(warehouse.AppendJSON(nil, table.Rows[0][0])) > 100 || len(table.Rows[0][1].(string)) != 1_000_000 {
+		t.Errorf("a text of 100 MB in a list: %d rows, %v", len(table.Rows), err)
+	}
+}

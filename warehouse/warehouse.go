@@ -55,7 +55,6 @@ type DB struct {
 	lock *os.File
 	sql  *sql.DB
 	now  func() time.Time
-	log  *slog.Logger
 
 	// writing guards what follows.
 	writing sync.Mutex
@@ -86,7 +85,7 @@ func open(ctx context.Context, options Options, migrations []migration) (_ *DB, 
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, now: options.Now, log: options.Logger}
+	db := &DB{path: path, now: options.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open the warehouse %s: %w", path, err), db.Close())
@@ -116,6 +115,7 @@ func open(ctx context.Context, options Options, migrations []migration) (_ *DB, 
 	if db.conn, err = bulk.Join(path); err != nil {
 		return nil, err
 	}
+	options.Logger.Info("warehouse opened", "path", path, "schema_version", len(migrations))
 	return db, nil
 }
 

@@ -45,9 +45,18 @@ func runKey(_ context.Context, c *cli, args []string) error {
 	}
 }
 
+// scopeNames lists the scopes as the help shows them.
+func scopeNames() string {
+	var names []string
+	for _, s := range api.Scopes() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
 func createKey(c *cli, keys *api.Keys, args []string) error {
 	flags := newFlags(c, "key create")
-	scopeList := flags.String("scopes", "read", "comma-separated `SCOPES`: read, export, pii, send, approve, admin")
+	scopeList := flags.String("scopes", "read", "comma-separated `SCOPES`: "+scopeNames())
 	days := flags.Int("days", 0, "the key expires after this many `DAYS` (default: never)")
 	rest, err := parseMixed(flags, args)
 	if err != nil {

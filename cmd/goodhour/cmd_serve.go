@@ -75,7 +75,7 @@ func (a *app) status(context.Context) api.Status {
 	out := api.Status{Checks: []api.Check{loading}}
 	for _, p := range now.Partitions {
 		partition := api.Partition{
-			Topic: p.Topic, Partition: p.Partition.Partition, NextOffset: max(p.NextOffset, 0), HighWatermark: p.HighWatermark,
+			Topic: p.Topic, Partition: p.Partition.Partition, NextOffset: p.NextOffset, HighWatermark: p.HighWatermark,
 		}
 		if p.Break != nil {
 			partition.Stopped = p.Break.Error()

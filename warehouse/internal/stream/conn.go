@@ -63,7 +63,7 @@ func (c *Conn) extract(text string) (bindings.ExtractedStatements, bindings.IdxT
 	if count > 0 {
 		return statements, count, nil
 	}
-	err := error(ErrEmpty)
+	err := ErrEmpty
 	if message := bindings.ExtractStatementsError(statements); message != "" {
 		err = ParseError(message)
 	}
@@ -117,9 +117,7 @@ func (c *Conn) start(ctx context.Context, statements bindings.ExtractedStatement
 	if bindings.ExecutePending(pending, &rows.result) == bindings.StateError {
 		return nil, ParseError(bindings.ResultError(&rows.result))
 	}
-	if err := rows.describe(); err != nil {
-		return nil, err
-	}
+	rows.describe()
 	return rows, nil
 }
 
@@ -154,9 +152,37 @@ func (c *Conn) watch(ctx context.Context) (stop func()) {
 	}
 }
 
-// Describe returns the columns of a select without running it. It refuses
-// anything that is not one select.
-func (c *Conn) Describe(text string) ([]Column, error) {
+// Select returns the one select that a text is, without semicolons and what
+// follows them, and its columns. Nothing is run. It refuses anything else.
+func (c *Conn) Select(text string) (string, []Column, error) {
+	columns, err := c.describe(text)
+	if err != nil {
+		return "", nil, err
+	}
+	// A semicolon may stand in a text, a name or a comment, too. It ends the
+	// select where what is before it is whole and what follows is nothing but
+	// comments.
+	for at, tries := 0, 0; tries < maxSemicolons; tries++ {
+		next := strings.IndexByte(text[at:], ';')
+		if next < 0 {
+			break
+		}
+		head, tail := text[:at+next], text[at+next+1:]
+		at += next + 1
+		if _, _, err := c.extract(tail); !errors.Is(err, ErrEmpty) {
+			continue
+		}
+		if _, err := c.describe(head); err == nil {
+			return head, columns, nil
+		}
+	}
+	return text, columns, nil
+}
+
+// maxSemicolons bounds the search for the one that ends a select.
+const maxSemicolons = 64
+
+func (c *Conn) describe(text string) ([]Column, error) {
 	statements, count, err := c.extract(text)
 	if err != nil {
 		return nil, err

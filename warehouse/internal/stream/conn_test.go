@@ -121,7 +121,12 @@ func TestColumnsAndArguments(t *testing.T) {
 	columns, rows := all(t, c, `select $1::bigint + 1 as n, $2 as s, $3::decimal(10,2) as "Amount", $4::timestamp as at, $5::varchar as nothing, $6 as yes, [{'a': 1}] as l`,
 		41, "it's", 1.5, at, nil, true)
 	want := []Column{
-		{"n", "BIGINT"}, {"s", "VARCHAR"}, {"Amount", "DECIMAL(10,2)"}, {"at", "TIMESTAMP"}, {"nothing", "VARCHAR"}, {"yes", "BOOLEAN"},
+		{"n", "BIGINT"},
+		{"s", "VARCHAR"},
+		{"Amount", "DECIMAL(10,2)"},
+		{"at", "TIMESTAMP"},
+		{"nothing", "VARCHAR"},
+		{"yes", "BOOLEAN"},
 		{"l", `STRUCT("a" INTEGER)[]`},
 	}
 	if diff := cmp.Diff(want, columns); diff != "" {
@@ -185,18 +190,33 @@ func TestSeveralStatements(t *testing.T) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
+func TestSelect(t *testing.T) {
 	t.Parallel()
 	c := open(t)
-	got, err := c.Describe("select 1 as a, 'x' as b, uuid() as c where $1 = 1")
-	if err != nil {
-		t.Fatal(err)
+	text, columns, err := c.Select("select 1 as a, 'x' as b, uuid() as c where $1 = 1")
+	if err != nil || text != "select 1 as a, 'x' as b, uuid() as c where $1 = 1" {
+		t.Fatal(text, err)
 	}
-	if diff := cmp.Diff([]Column{{"a", "INTEGER"}, {"b", "VARCHAR"}, {"c", "UUID"}}, got); diff != "" {
+	if diff := cmp.Diff([]Column{{"a", "INTEGER"}, {"b", "VARCHAR"}, {"c", "UUID"}}, columns); diff != "" {
 		t.Error(diff)
 	}
+	for text, want := range map[string]string{
+		"select 1;":                       "select 1",
+		"select 1 ; ;; -- end; of it":     "select 1 ",
+		"select 1; /* a; b */ -- c":       "select 1",
+		"select ';' as \"; -- x\"":        "select ';' as \"; -- x\"",
+		"select 'a; -- b'":                "select 'a; -- b'",
+		"select $$a; -- b$$":              "select $$a; -- b$$",
+		"select 1 /* ; */":                "select 1 /* ; */",
+		"select 1 -- ;":                   "select 1 -- ",
+		"-- first; comment\nselect 1; \n": "-- first; comment\nselect 1",
+	} {
+		if got, _, err := c.Select(text); err != nil || got != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
 	for _, text := range []string{"create temp table x (i int)", "select 1; select 2", "set variable x = 1", "copy (select 1) to 'x'", "checkpoint", "begin"} {
-		if _, err := c.Describe(text); !errors.Is(err, ErrNotOneSelect) {
+		if _, _, err := c.Select(text); !errors.Is(err, ErrNotOneSelect) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -68,13 +68,13 @@ func decoderOf(t bindings.LogicalType) (decoder, string) {
 		return decimalDecoder(t)
 	case bindings.TypeVarchar:
 		if bindings.LogicalTypeGetAlias(t) == "JSON" {
-			return fixed(func(v text) any { return json.RawMessage(v.copy()) }), "JSON"
+			return fixed(func(v text) any { return v.value(func(s string) any { return json.RawMessage(s) }) }), "JSON"
 		}
-		return fixed(func(v text) any { return v.copy() }), "VARCHAR"
+		return fixed(func(v text) any { return v.value(func(s string) any { return s }) }), "VARCHAR"
 	case bindings.TypeBlob:
-		return fixed(func(v text) any { return []byte(v.copy()) }), "BLOB"
+		return fixed(func(v text) any { return v.value(func(s string) any { return []byte(s) }) }), "BLOB"
 	case bindings.TypeBit:
-		return fixed(func(v text) any { return bits(v.copy()) }), "BIT"
+		return fixed(func(v text) any { return v.value(func(s string) any { return bits(s) }) }), "BIT"
 	case bindings.TypeUUID:
 		return fixed(func(v hugeint) any { return v.uuid() }), "UUID"
 	case bindings.TypeEnum:
@@ -108,7 +108,7 @@ func timeDecoder(id bindings.Type) (decoder, string) {
 	case bindings.TypeTimestampNS:
 		return fixed(func(v int64) any { return instant(v, func(n int64) time.Time { return time.Unix(0, n) }) }), "TIMESTAMP_NS"
 	case bindings.TypeDate:
-		return fixed(func(v int32) any { return date(v) }), "DATE"
+		return fixed(date), "DATE"
 	case bindings.TypeTime:
 		return fixed(func(v int64) any { return clock(v) }), "TIME"
 	case bindings.TypeInterval:
@@ -154,6 +154,23 @@ type text struct {
 	length uint32
 	prefix [4]byte
 	rest   [8]byte
+}
+
+// MaxText is the longest text that is brought into a row, in bytes: a query of
+// one line can make a text of a gigabyte, and escaping it as JSON takes six.
+const MaxText = 16 << 20
+
+// tooLong stands for a text that is longer than MaxText, which Values refuses.
+// In a list or a struct it says so in the text's place.
+type tooLong uint32
+
+func (n tooLong) String() string { return fmt.Sprintf("[a text of %d bytes]", uint32(n)) }
+
+func (t text) value(as func(string) any) any {
+	if t.length > MaxText {
+		return tooLong(t.length)
+	}
+	return as(t.copy())
 }
 
 func (t text) copy() string {

@@ -34,6 +34,8 @@ func AppendJSON(dst []byte, value any) []byte {
 		return append(dst, v...)
 	case string:
 		return appendString(dst, v)
+	case tooLong:
+		return appendString(dst, v.String())
 	case []byte:
 		dst = append(dst, '"')
 		dst = base64.StdEncoding.AppendEncode(dst, v)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 
 	bindings "github.com/duckdb/duckdb-go-bindings"
 )
@@ -31,10 +32,10 @@ type Rows struct {
 }
 
 // describe reads the columns, and how to decode them where that is known.
-func (r *Rows) describe() error {
+func (r *Rows) describe() {
 	if bindings.ResultReturnType(r.result) != bindings.ResultTypeQueryResult {
 		r.done = true
-		return nil
+		return
 	}
 	for i := range bindings.ColumnCount(&r.result) {
 		logical := bindings.ColumnLogicalType(&r.result, i)
@@ -43,7 +44,6 @@ func (r *Rows) describe() error {
 		r.columns = append(r.columns, Column{Name: bindings.ColumnName(&r.result, i), Type: name})
 		r.decoders = append(r.decoders, d)
 	}
-	return nil
 }
 
 // Changed is how many rows the statement changed, or COPY wrote.
@@ -77,12 +77,18 @@ func (r *Rows) Next() bool {
 	return false
 }
 
-// Values returns the values of the row, new ones for each row; see package
+// Values returns the values of the row, new ones for each row. A text longer
+// than MaxText ends the rows with an error, and is null in this one; see package
 // documentation of warehouse.Rows for their Go types.
 func (r *Rows) Values() []any {
 	values := make([]any, len(r.cells))
 	for i, c := range r.cells {
 		values[i] = c(r.next)
+		if n, ok := values[i].(tooLong); ok {
+			values[i] = nil
+			r.fail(&Error{Class: "Out of Memory Error", Message: fmt.Sprintf(
+				"column %s holds a text of %d bytes, a row takes %d at most", r.columns[i].Name, uint32(n), MaxText)})
+		}
 	}
 	return values
 }
