@@ -135,6 +135,9 @@ func (a *app) start(ctx context.Context) {
 	a.context, a.stop = context.WithCancel(ctx)
 	a.loop("consumer", a.consumer.Run)
 	a.loop("dead letters", a.publishDeadLetters)
+	if a.broker != nil {
+		a.loop("retention", a.retain)
+	}
 }
 
 // loop runs something until Close.
@@ -168,6 +171,57 @@ func (a *app) publishDeadLetters(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// retain keeps the embedded broker's log within its limit: what the warehouse
+// has loaded may go, oldest first. A user's own Kafka has its own retention.
+func (a *app) retain(ctx context.Context) error {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if err := a.applyRetention(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("the embedded broker keeps old records", "error", err)
+		}
+	}
+}
+
+func (a *app) applyRetention(ctx context.Context) error {
+	// Nobody but its own readers needs the dead-letter topic: its end counts.
+	loaded, err := a.kafka.HighWatermarks(ctx, []string{a.kafka.Topic(event.TopicDeadLetter)})
+	if err != nil {
+		return err
+	}
+	for _, p := range a.consumer.Status().Partitions {
+		loaded[ingest.TopicPartition{Topic: p.Topic, Partition: p.Partition.Partition}] = max(p.NextOffset, 0)
+	}
+	return a.broker.ApplyRetention(loaded, int64(a.cfg.Kafka.EmbeddedRetention))
+}
+
+// invalidated is closed when DuckDB has given the warehouse up, as it does on a
+// full disk: nothing can be loaded until the file is opened again.
+func (a *app) invalidated() <-chan struct{} {
+	out := make(chan struct{})
+	a.loop("watch", func(ctx context.Context) error {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+				if errors.Is(a.consumer.Status().Error, warehouse.ErrInvalidated) {
+					close(out)
+					return nil
+				}
+			}
+		}
+	})
+	return out
 }
 
 // Close stops the loops and closes everything in the opposite order of

@@ -40,9 +40,14 @@ func runServe(ctx context.Context, c *cli, args []string) (err error) {
 	defer func() { err = errors.Join(err, stopControl()) }()
 	a.loop("models", a.publishOften)
 	a.announce(c, listener.Addr().String())
-	<-ctx.Done()
-	fmt.Fprintln(c.stderr, "Stopping.")
-	return nil
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(c.stderr, "Stopping.")
+		return nil
+	case <-a.invalidated():
+		// Whoever supervises starts us again, and the file with us.
+		return a.consumer.Status().Error
+	}
 }
 
 // api wires the HTTP API to the parts that run here.

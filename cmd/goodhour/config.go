@@ -43,10 +43,14 @@ type KafkaConfig struct {
 	// Group is the consumer group that offsets are mirrored to.
 	Group string `yaml:"group"`
 	// Partitions and Replication are used for topics that goodhour creates.
-	Partitions  int        `yaml:"partitions"`
-	Replication int        `yaml:"replication"`
-	TLS         TLSConfig  `yaml:"tls"`
-	SASL        SASLConfig `yaml:"sasl"`
+	Partitions  int `yaml:"partitions"`
+	Replication int `yaml:"replication"`
+	// EmbeddedRetention is how much log the embedded broker keeps of what has
+	// been loaded: it reads all of it again when it starts after a kill.
+	EmbeddedRetention Size `yaml:"embedded_retention"`
+
+	TLS  TLSConfig  `yaml:"tls"`
+	SASL SASLConfig `yaml:"sasl"`
 }
 
 // TLSConfig turns TLS to the brokers on.
@@ -137,6 +141,8 @@ func defaultConfig() Config {
 			Group:       "goodhour",
 			Partitions:  6,
 			Replication: 1,
+
+			EmbeddedRetention: 1 << 30,
 		},
 		Load:      LoadConfig{BatchRows: 50_000, BatchBytes: 64 << 20, BatchAge: Duration(500 * time.Millisecond)},
 		Warehouse: WarehouseConfig{MemoryLimit: 1 << 30, Threads: 2},
