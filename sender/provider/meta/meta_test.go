@@ -192,7 +192,8 @@ func TestTemplatesAreListedPageByPage(t *testing.T) {
 	}
 	want := []template.Template{
 		{ID: "1", Name: "a", Language: "en_US", Status: "APPROVED", Category: plan.Marketing, Components: []template.Component{
-			{Part: template.Header, Format: template.Text, Text: "Hi {{1}}"}, {Part: template.Body, Text: "{{1}}"},
+			{Part: template.Header, Format: template.Text, Text: "Hi {{1}}"},
+			{Part: template.Body, Text: "{{1}}"},
 			{Part: template.Buttons, Buttons: []template.Button{{Action: template.OpenURL, Text: "Go", URL: "https://x.example/{{1}}"}}},
 		}},
 		{ID: "2", Name: "b", Language: "pt_BR", Status: "PAUSED", Category: plan.Utility, Components: []template.Component{{Part: template.Body, Text: "x"}, {Part: "carousel"}}},
