@@ -135,7 +135,7 @@ func (p *process) kill(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-p.exited
+	<-p.exited //nolint:errcheck // killed is what it should say
 }
 
 // stop asks the process to end in good order.

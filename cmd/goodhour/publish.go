@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/goodhour/goodhour/ingest/event"
@@ -47,6 +45,10 @@ func (a *app) publish(ctx context.Context, asOfText string) (_ *publication, err
 		return nil, context.Cause(ctx)
 	}
 	own, err := ownModels(&a.cfg)
+	if err != nil {
+		return nil, err
+	}
+	own, unsafeModels, err := withoutUnsafe(own)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func (a *app) publish(ctx context.Context, asOfText string) (_ *publication, err
 	record := built.result.Record()
 	out := &publication{
 		RunID: record.RunID, AsOf: info.AsOf, PublishedAt: info.PublishedAt, Relations: record.Built, Rows: record.Rows,
-		LeftOut: make(map[string]string), Took: a.now().Sub(started), Snapshots: stored, copyTook: copied.Took,
+		LeftOut: unsafeModels, Took: a.now().Sub(started), Snapshots: stored, copyTook: copied.Took,
 	}
 	last, err := a.warehouse.LastEventTime(ctx)
 	if err != nil {
@@ -217,18 +219,6 @@ func offsetCeiling(positions []event.Position) (string, error) {
 		return "", fmt.Errorf("write the offset ceiling: %w", err)
 	}
 	return string(b), nil
-}
-
-// ownModels is the analyst's folder; nil where none is configured.
-func ownModels(cfg *Config) (fs.FS, error) {
-	dir := cfg.Models.Dir
-	if dir == "" {
-		return nil, nil
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("models.dir: %s is not a folder; make it, or remove the setting", dir)
-	}
-	return os.DirFS(dir), nil
 }
 
 // publishOften keeps the published file fresh while events arrive, and takes

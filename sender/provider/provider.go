@@ -156,7 +156,7 @@ type Response struct {
 
 // Check says whether a request is whole, as an *Error of class message.
 func (r *Request) Check() error {
-	why := ""
+	var why string
 	switch {
 	case r.MessageID == "":
 		why = "no message id"

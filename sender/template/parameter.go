@@ -79,6 +79,7 @@ func (t *Template) Parameters() []Parameter {
 			for i, b := range c.Buttons {
 				all = append(all, buttonParameters(b, i)...)
 			}
+		case Footer: // takes none
 		}
 	}
 	return all
@@ -149,6 +150,7 @@ func (p *Parameter) Check(value string) error {
 		if strings.ContainsFunc(value, unicode.IsSpace) {
 			return errors.New("a space")
 		}
+	case TextValue: // any text that passed the above
 	}
 	return nil
 }

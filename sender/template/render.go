@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -107,10 +108,8 @@ func (t *Template) opensWith(nameParameters []string) bool {
 		if strings.ContainsAny(before, ".!?\n。！？") || len(strings.Fields(before)) > greetingWordsMax {
 			return false
 		}
-		for _, p := range nameParameters {
-			if p == name {
-				return true
-			}
+		if slices.Contains(nameParameters, name) {
+			return true
 		}
 	}
 	return false

@@ -152,6 +152,7 @@ func wireValue(p *provider.Parameter) wireParameter {
 		return wireParameter{Type: "video", Video: media}
 	case template.DocumentValue:
 		return wireParameter{Type: "document", Document: media}
+	case template.TextValue, template.URLSuffix:
 	}
 	w := wireParameter{Type: "text", Text: p.Value}
 	if p.Named() && p.Kind == template.TextValue {

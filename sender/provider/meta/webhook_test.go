@@ -46,8 +46,7 @@ func describe(events []event.Event, err error) string {
 		e := &events[i]
 		fmt.Fprintf(&b, "%s %s\n  %s of %s\n  %s\n", e.Time.Format(time.RFC3339Nano), e.Kind, e.ID, e.Subject, e.Data)
 	}
-	var faults *provider.PayloadError
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[*provider.PayloadError](err); ok {
 		for _, reason := range faults.Reasons {
 			fmt.Fprintf(&b, "unread: %s\n", reason)
 		}

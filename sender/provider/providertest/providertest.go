@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,9 +177,7 @@ func request(t *testing.T) provider.Request {
 }
 
 func (a *Answer) write(w http.ResponseWriter) {
-	for key, values := range a.Header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.WriteHeader(a.Status)
 	_, _ = io.WriteString(w, a.Body) // the client may be gone
 }
