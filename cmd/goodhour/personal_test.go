@@ -19,8 +19,9 @@ import (
 var personalWords = regexp.MustCompile(`55119\d{8}|BR\.99\d{12}|secret-mail|Zelda|Hidden\d|confidential words`)
 
 // TestPersonalDataStaysInPII loads a story in which every event carries
-// personal data and looks for it in every table outside schema pii, and in the
-// log. That it is found inside pii shows that the search can find it.
+// personal data and looks for it in every table outside schema pii, in the
+// log, and in every table of the published file. That it is found inside pii
+// shows that the search can find it.
 func TestPersonalDataStaysInPII(t *testing.T) {
 	t.Parallel()
 	ctx := deadline(t, 2*time.Minute)
@@ -56,6 +57,11 @@ func TestPersonalDataStaysInPII(t *testing.T) {
 	if inside < 5 || outside < 15 {
 		t.Errorf("found personal data in %d tables of pii, and none in %d others: the search does not see what it should", inside, outside)
 	}
+	for table, text := range home.dumpPublished(ctx, t) {
+		if found := personalWords.FindString(text); found != "" {
+			t.Errorf("published table %s holds personal data: a match of %d characters", table, len(found))
+		}
+	}
 	if found := personalWords.FindString(log.String()); found != "" {
 		t.Errorf("the log holds personal data: a match of %d characters", len(found))
 	}
@@ -64,25 +70,53 @@ func TestPersonalDataStaysInPII(t *testing.T) {
 // dumpTables returns every table of the warehouse as text.
 func dumpTables(ctx context.Context, t *testing.T, db *warehouse.DB) map[string]string {
 	t.Helper()
-	out := make(map[string]string)
-	err := db.View(ctx, func(conn *sql.Conn) error {
-		names, err := textColumn(ctx, conn, `select schema_name || '.' || table_name from duckdb_tables() where not internal`)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			lines, err := textColumn(ctx, conn, fmt.Sprintf(`select r::varchar from %s as r`, name))
-			if err != nil {
-				return fmt.Errorf("dump %s: %w", name, err)
-			}
-			out[name] = strings.Join(lines, "\n")
-		}
-		return nil
+	var out map[string]string
+	err := db.View(ctx, func(conn *sql.Conn) (err error) {
+		out, err = dump(ctx, conn)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// dumpPublished publishes and returns every table of the file as text.
+func (i *installation) dumpPublished(ctx context.Context, t *testing.T) map[string]string {
+	t.Helper()
+	i.run(ctx, t, "publish")
+	db, err := sql.Open("duckdb", warehouse.PublishedLink(i.data)+"?access_mode=READ_ONLY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := dump(ctx, conn)
+	if err := errors.Join(err, conn.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 30 || out["marts.customers"] == "" {
+		t.Errorf("only %d tables are published", len(out))
+	}
+	return out
+}
+
+func dump(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
+	names, err := textColumn(ctx, conn, `select schema_name || '.' || table_name from duckdb_tables() where not internal`)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string)
+	for _, name := range names {
+		lines, err := textColumn(ctx, conn, fmt.Sprintf(`select r::varchar from %s as r`, name))
+		if err != nil {
+			return nil, fmt.Errorf("dump %s: %w", name, err)
+		}
+		out[name] = strings.Join(lines, "\n")
+	}
+	return out, nil
 }
 
 // textColumn returns the one text column of a query.
