@@ -74,7 +74,7 @@ func printReach(ctx context.Context, c *cli) error {
 			if i == 0 {
 				separator = ""
 			}
-			fmt.Fprintf(c.stdout, "%s %s %s", separator, cell(row[1]), cell(row[0]))
+			fmt.Fprintf(c.stdout, "%s %v %v", separator, row[1], row[0])
 		}
 		fmt.Fprintln(c.stdout)
 		return printDoubts(ctx, c, reader)
@@ -104,8 +104,8 @@ func printDoubts(ctx context.Context, c *cli, reader *warehouse.Reader) error {
 		return err
 	}
 	for _, row := range table.Rows {
-		if n := cell(row[1]); n != "0" {
-			fmt.Fprintf(c.stdout, "  warning    in all, %s %s\n", n, cell(row[0]))
+		if row[1] != int64(0) {
+			fmt.Fprintf(c.stdout, "  warning    in all, %v %v\n", row[1], row[0])
 		}
 	}
 	return nil

@@ -25,8 +25,15 @@ func runOffsets(ctx context.Context, c *cli, args []string) error {
 	}
 }
 
+// catchUpPatience is how long offsets list waits for what is being loaded.
+const catchUpPatience = 3 * time.Second
+
 func listOffsets(ctx context.Context, c *cli, o operator) error {
-	if err := o.WaitForEnd(ctx); err != nil {
+	// A moment to catch up, no more: behind an open transaction the end may
+	// never be reached.
+	catchUp, cancel := context.WithTimeout(ctx, catchUpPatience)
+	defer cancel()
+	if err := o.WaitForEnd(catchUp); err != nil {
 		// Still worth showing: the list says which partition it is.
 		c.log.Debug("not at the end", "error", err)
 	}

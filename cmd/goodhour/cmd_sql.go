@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +45,7 @@ func runSQL(ctx context.Context, c *cli, args []string) error {
 			if err != nil {
 				return err
 			}
-			return printTable(c, table)
+			return table.WriteText(c.stdout)
 		}
 		return exportTo(ctx, c, reader, *format, *out, warehouse.Source{SQL: query})
 	})
@@ -155,43 +154,4 @@ func listRelations(c *cli, reader *warehouse.Reader) error {
 		fmt.Fprintf(w, "%s.%s\t%s\t%d\n", r.Schema, r.Name, rows, len(r.Columns))
 	}
 	return w.Flush()
-}
-
-// printTable prints a result for a person.
-func printTable(c *cli, table warehouse.Table) error {
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	names := make([]string, len(table.Columns))
-	for i, column := range table.Columns {
-		names[i] = column.Name
-	}
-	fmt.Fprintln(w, strings.Join(names, "\t"))
-	for _, row := range table.Rows {
-		cells := make([]string, len(row))
-		for i, value := range row {
-			cells[i] = cell(value)
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if table.Truncated {
-		fmt.Fprintf(c.stderr, "Only the first %d rows are shown; --format csv gives all.\n", len(table.Rows))
-	}
-	return nil
-}
-
-// cell writes a value as JSON does, but texts without quotes.
-func cell(value any) string {
-	b := warehouse.AppendJSON(nil, value)
-	var text string
-	if len(b) > 0 && b[0] == '"' && json.Unmarshal(b, &text) == nil {
-		return strings.Map(func(r rune) rune {
-			if r < ' ' {
-				return ' '
-			}
-			return r
-		}, text)
-	}
-	return string(b)
 }

@@ -81,7 +81,6 @@ func (a *app) publish(ctx context.Context, asOfText string) (_ *publication, err
 		Own:           own,
 		Deadline:      time.Duration(a.cfg.Models.Deadline),
 		OwnDeadline:   time.Duration(a.cfg.Models.OwnDeadline),
-		Logger:        nil,
 		Now:           a.now,
 	})
 	if err != nil {
