@@ -39,9 +39,7 @@ statuses as not materialized (
         message_sent.occurred_at as sent_at,
         null::timestamp as delivered_at,
         null::timestamp as read_at,
-        null::timestamp as failed_at,
-        null::varchar as error_code,
-        null::varchar as error_class
+        null::timestamp as failed_at
     from staging.message_sent
     union all
     select
@@ -54,8 +52,6 @@ statuses as not materialized (
         message_delivered.pricing_category,
         null,
         message_delivered.occurred_at,
-        null,
-        null,
         null,
         null
     from staging.message_delivered
@@ -71,8 +67,6 @@ statuses as not materialized (
         null,
         null,
         message_read.occurred_at,
-        null,
-        null,
         null
     from staging.message_read
     union all
@@ -87,25 +81,42 @@ statuses as not materialized (
         null,
         null,
         null,
-        message_failed.occurred_at,
-        message_failed.error_code,
-        message_failed.error_class
+        message_failed.occurred_at
     from staging.message_failed
+),
+-- The statuses of a message mostly agree in whose it is, so that they come down
+-- to one row here, once, before anything else is asked.
+alike as materialized (
+    select
+        statuses.message_id,
+        statuses.provider,
+        statuses.provider_message_id,
+        statuses.number_id,
+        statuses.campaign_id,
+        statuses.customer_id,
+        min(statuses.pricing_category) as pricing_category,
+        min(statuses.sent_at) as sent_at,
+        min(statuses.delivered_at) as delivered_at,
+        min(statuses.read_at) as read_at,
+        min(statuses.failed_at) as failed_at
+    from statuses
+    where statuses.message_id is not null or statuses.provider_message_id is not null
+    group by all
 ),
 -- The provider's ids that some status came with alone.
 unnamed as (
-    select distinct statuses.provider, statuses.provider_message_id
-    from statuses
-    where statuses.message_id is null and statuses.provider_message_id is not null
+    select distinct alike.provider, alike.provider_message_id
+    from alike
+    where alike.message_id is null
 ),
 named as (
     select message_attempted.provider, message_attempted.provider_message_id, message_attempted.message_id
     from staging.message_attempted
     where message_attempted.message_id is not null and message_attempted.provider_message_id is not null
     union all
-    select statuses.provider, statuses.provider_message_id, statuses.message_id
-    from statuses
-    where statuses.message_id is not null and statuses.provider_message_id is not null
+    select alike.provider, alike.provider_message_id, alike.message_id
+    from alike
+    where alike.message_id is not null and alike.provider_message_id is not null
 ),
 message_ids as (
     select named.provider, named.provider_message_id, min(named.message_id) as message_id
@@ -117,56 +128,96 @@ message_ids as (
 keyed as not materialized (
     select
         coalesce(
-            statuses.message_id,
+            alike.message_id,
             message_ids.message_id,
-            statuses.provider || ':' || statuses.provider_message_id
+            alike.provider || ':' || alike.provider_message_id
         ) as message_key,
-        coalesce(statuses.message_id, message_ids.message_id) is not null as is_ours,
-        statuses.provider,
-        statuses.provider_message_id,
-        statuses.number_id,
-        statuses.campaign_id,
-        statuses.customer_id,
-        statuses.pricing_category,
-        statuses.sent_at,
-        statuses.delivered_at,
-        statuses.read_at,
-        statuses.failed_at,
-        statuses.error_code,
-        statuses.error_class
-    from statuses
+        coalesce(alike.message_id, message_ids.message_id) is not null as is_ours,
+        alike.provider,
+        alike.provider_message_id,
+        alike.number_id,
+        alike.campaign_id,
+        alike.customer_id,
+        alike.pricing_category,
+        alike.sent_at,
+        alike.delivered_at,
+        alike.read_at,
+        alike.failed_at
+    from alike
     left join message_ids
-        on message_ids.provider = statuses.provider
+        on message_ids.provider = alike.provider
         -- Null, so that there is nothing to find, where the status says whose it is.
         and message_ids.provider_message_id
-        = case when statuses.message_id is null then statuses.provider_message_id end
+        = case when alike.message_id is null then alike.provider_message_id end
+),
+disagreeing as (
+    select keyed.message_key
+    from keyed
+    group by keyed.message_key
+    having count(*) > 1
 ),
 folded as (
     select
         keyed.message_key,
-        bool_or(keyed.is_ours) as is_ours,
-        min(keyed.provider) as provider,
-        min(keyed.provider_message_id) as provider_message_id,
-        min(keyed.number_id) as number_id,
-        min(keyed.campaign_id) as campaign_id,
-        min(keyed.customer_id) as customer_id,
-        min(keyed.pricing_category) as pricing_category,
-        min(keyed.sent_at) as sent_at,
-        min(keyed.delivered_at) as delivered_at,
-        min(keyed.read_at) as read_at,
-        min(keyed.failed_at) as failed_at
+        keyed.is_ours,
+        keyed.provider,
+        keyed.provider_message_id,
+        keyed.number_id,
+        keyed.campaign_id,
+        keyed.customer_id,
+        keyed.pricing_category,
+        keyed.sent_at,
+        keyed.delivered_at,
+        keyed.read_at,
+        keyed.failed_at
     from keyed
+    anti join disagreeing
+        on disagreeing.message_key = keyed.message_key
     where keyed.message_key is not null
+    union all
+    select
+        keyed.message_key,
+        bool_or(keyed.is_ours),
+        min(keyed.provider),
+        min(keyed.provider_message_id),
+        min(keyed.number_id),
+        min(keyed.campaign_id),
+        min(keyed.customer_id),
+        min(keyed.pricing_category),
+        min(keyed.sent_at),
+        min(keyed.delivered_at),
+        min(keyed.read_at),
+        min(keyed.failed_at)
+    from keyed
+    semi join disagreeing
+        on disagreeing.message_key = keyed.message_key
     group by keyed.message_key
 ),
 failures as (
-    select keyed.message_key, keyed.error_code, keyed.error_class
-    from keyed
-    where keyed.failed_at is not null
+    select
+        coalesce(
+            message_failed.message_id,
+            message_ids.message_id,
+            message_failed.provider || ':' || message_failed.provider_message_id
+        ) as message_key,
+        message_failed.error_code,
+        message_failed.error_class
+    from staging.message_failed
+    left join message_ids
+        on message_ids.provider = message_failed.provider
+        and message_ids.provider_message_id
+        = case when message_failed.message_id is null then message_failed.provider_message_id end
     qualify
         row_number() over (
-            partition by keyed.message_key
-            order by keyed.failed_at asc, keyed.error_code asc nulls last, keyed.error_class asc nulls last
+            partition by coalesce(
+                message_failed.message_id,
+                message_ids.message_id,
+                message_failed.provider || ':' || message_failed.provider_message_id
+            )
+            order by
+                message_failed.occurred_at asc,
+                message_failed.error_code asc nulls last,
+                message_failed.error_class asc nulls last
         ) = 1
 )
 select
