@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 )
 
 func testOptions(path string) Options {
@@ -26,7 +28,7 @@ func openWith(t *testing.T, path string, files map[string]string, query string) 
 	for name, text := range files {
 		folder[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	migrations, err := readMigrations(folder)
+	migrations, err := dbfile.ReadMigrations(folder)
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +149,7 @@ func TestMigrationFilesAreNumberedWithoutGaps(t *testing.T) {
 		for _, name := range names {
 			folder[name] = &fstest.MapFile{}
 		}
-		if _, err := readMigrations(folder); err == nil {
+		if _, err := dbfile.ReadMigrations(folder); err == nil {
 			t.Errorf("%v was accepted", names)
 		}
 	}
@@ -161,7 +163,7 @@ func TestMigrationFilesAreNumberedWithoutGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	embedded, err := readMigrations(folder)
+	embedded, err := dbfile.ReadMigrations(folder)
 	if err != nil || len(embedded) == 0 {
 		t.Errorf("embedded: %d migrations, %v", len(embedded), err)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 )
 
 // OpenScratch opens an empty warehouse in memory: the tables of the newest
@@ -19,7 +21,7 @@ func OpenScratch(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded schema: %w", err)
 	}
-	migrations, err := readMigrations(folder)
+	migrations, err := dbfile.ReadMigrations(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +37,7 @@ func OpenScratch(ctx context.Context) (*sql.DB, error) {
 	err = configure(ctx, conn, Options{})
 	if err == nil {
 		// Nobody reads when this happened.
-		err = migrate(ctx, conn, migrations, func() time.Time { return time.Unix(0, 0) })
+		err = dbfile.Migrate(ctx, conn, migrations, func() time.Time { return time.Unix(0, 0) })
 	}
 	if err = errors.Join(err, conn.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the tables of a warehouse in memory: %w", err), db.Close())

@@ -3,13 +3,12 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,8 +16,15 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 	"github.com/goodhour/goodhour/warehouse/internal/bulk"
 )
+
+//go:embed schema/*.sql
+var embeddedSchema embed.FS
+
+// LockedError says that the warehouse is open elsewhere.
+type LockedError = dbfile.LockedError
 
 // Options say which file to open and what it may use.
 type Options struct {
@@ -73,15 +79,15 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded schema: %w", err)
 	}
-	migrations, err := readMigrations(folder)
+	migrations, err := dbfile.ReadMigrations(folder)
 	if err != nil {
 		return nil, err
 	}
 	return open(ctx, options, migrations)
 }
 
-func open(ctx context.Context, options Options, migrations []migration) (_ *DB, err error) {
-	path, err := checkPath(options.Path)
+func open(ctx context.Context, options Options, migrations []dbfile.Migration) (_ *DB, err error) {
+	path, err := dbfile.Path(options.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +97,13 @@ func open(ctx context.Context, options Options, migrations []migration) (_ *DB, 
 			err = errors.Join(fmt.Errorf("open the warehouse %s: %w", path, err), db.Close())
 		}
 	}()
-	if db.lock, err = acquire(path); err != nil {
+	if db.lock, err = dbfile.Lock(path); err != nil {
 		return nil, err
 	}
 	// The bare path, without options: see bulk.Join. They are set right after.
 	connector, err := duckdb.NewConnector(path, nil)
 	if err != nil {
-		return nil, explainOpen(path, err)
+		return nil, dbfile.ExplainOpen(path, err)
 	}
 	db.sql = sql.OpenDB(connector)
 	db.sql.SetMaxOpenConns(maxConns)
@@ -109,7 +115,7 @@ func open(ctx context.Context, options Options, migrations []migration) (_ *DB, 
 	if err := configure(ctx, conn, options); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, conn, migrations, options.Now); err != nil {
+	if err := dbfile.Migrate(ctx, conn, migrations, options.Now); err != nil {
 		return nil, err
 	}
 	if db.conn, err = bulk.Join(path); err != nil {
@@ -117,25 +123,6 @@ func open(ctx context.Context, options Options, migrations []migration) (_ *DB, 
 	}
 	options.Logger.Info("warehouse opened", "path", path, "schema_version", len(migrations))
 	return db, nil
-}
-
-// checkPath makes the path absolute and its folder exist. The driver takes a
-// path for a URL: ? begins its options, and % an escape.
-func checkPath(path string) (string, error) {
-	if path == "" {
-		return "", errors.New("open the warehouse: no path given")
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("open the warehouse: %w", err)
-	}
-	if strings.ContainsAny(path, "?%") {
-		return "", fmt.Errorf("open the warehouse %s: DuckDB's driver cannot open a path with ? or %% in it, choose another", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("make the warehouse's folder: %w", err)
-	}
-	return path, nil
 }
 
 type setting struct {
@@ -168,24 +155,6 @@ func configure(ctx context.Context, conn *sql.Conn, options Options) error {
 		}
 	}
 	return nil
-}
-
-// lockedBy finds the process in DuckDB 1.5's own message: "Could not set lock
-// on file …: Conflicting lock is held in /usr/bin/duckdb (PID 123)".
-var lockedBy = regexp.MustCompile(`Could not set lock on file .*\(PID (\d+)\)`)
-
-// explainOpen turns DuckDB's lock error, of someone who opened the file
-// without our lock, into ours.
-func explainOpen(path string, err error) error {
-	match := lockedBy.FindStringSubmatch(err.Error())
-	if match == nil {
-		return err
-	}
-	pid, convErr := strconv.Atoi(match[1])
-	if convErr != nil {
-		return err
-	}
-	return &LockedError{Path: path, PID: pid}
 }
 
 // Close waits for a load that runs, and closes the file. It may be called again.

@@ -1,10 +1,9 @@
-package warehouse
+package dbfile
 
 import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -14,24 +13,21 @@ import (
 	"time"
 )
 
-//go:embed schema/*.sql
-var embeddedSchema embed.FS
-
-// migration is one file NNNN_name.sql. Once released, a file never changes.
-type migration struct {
+// Migration is one file NNNN_name.sql. Once released, a file never changes.
+type Migration struct {
 	version  int
 	name     string
 	sql      string
 	checksum string // SHA-256 of the file with Unix line ends, hex
 }
 
-// readMigrations returns the migrations of a folder: 1, 2, 3 and so on.
-func readMigrations(folder fs.FS) ([]migration, error) {
+// ReadMigrations returns the migrations of a folder: 1, 2, 3 and so on.
+func ReadMigrations(folder fs.FS) ([]Migration, error) {
 	files, err := fs.Glob(folder, "*.sql") // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("list migrations: %w", err)
 	}
-	out := make([]migration, 0, len(files))
+	out := make([]Migration, 0, len(files))
 	for i, file := range files {
 		body, err := fs.ReadFile(folder, file)
 		if err != nil {
@@ -44,7 +40,7 @@ func readMigrations(folder fs.FS) ([]migration, error) {
 		}
 		text := strings.ReplaceAll(string(body), "\r\n", "\n")
 		sum := sha256.Sum256([]byte(text))
-		out = append(out, migration{version: version, name: name, sql: text, checksum: hex.EncodeToString(sum[:])})
+		out = append(out, Migration{version: version, name: name, sql: text, checksum: hex.EncodeToString(sum[:])})
 	}
 	return out, nil
 }
@@ -65,9 +61,9 @@ select count(*) from duckdb_tables()
 where database_name = current_database() and not (schema_name = 'ops' and table_name = 'migrations')`
 )
 
-// migrate brings the database to the newest migration, each in a transaction
+// Migrate brings the database to the newest migration, each in a transaction
 // of its own, and refuses a database that these migrations did not make.
-func migrate(ctx context.Context, conn *sql.Conn, migrations []migration, now func() time.Time) error {
+func Migrate(ctx context.Context, conn *sql.Conn, migrations []Migration, now func() time.Time) error {
 	if _, err := conn.ExecContext(ctx, createMigrations); err != nil {
 		return fmt.Errorf("create the table of migrations: %w", err)
 	}
@@ -84,7 +80,7 @@ func migrate(ctx context.Context, conn *sql.Conn, migrations []migration, now fu
 }
 
 // checkApplied counts the migrations that the database has.
-func checkApplied(ctx context.Context, conn *sql.Conn, migrations []migration) (int, error) {
+func checkApplied(ctx context.Context, conn *sql.Conn, migrations []Migration) (int, error) {
 	rows, err := conn.QueryContext(ctx, selectMigrations)
 	if err != nil {
 		return 0, fmt.Errorf("read the applied migrations: %w", err)
@@ -92,7 +88,7 @@ func checkApplied(ctx context.Context, conn *sql.Conn, migrations []migration) (
 	defer rows.Close()
 	applied := 0
 	for rows.Next() {
-		var got migration
+		var got Migration
 		if err := rows.Scan(&got.version, &got.name, &got.checksum); err != nil {
 			return 0, fmt.Errorf("read the applied migrations: %w", err)
 		}
@@ -128,7 +124,7 @@ func checkApplied(ctx context.Context, conn *sql.Conn, migrations []migration) (
 	return 0, nil
 }
 
-func (m migration) apply(ctx context.Context, conn *sql.Conn, at time.Time) error {
+func (m Migration) apply(ctx context.Context, conn *sql.Conn, at time.Time) error {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 //go:build unix
 
-package warehouse
+package dbfile
 
 import (
 	"errors"
