@@ -68,7 +68,7 @@ const (
 // Plan is a campaign run, frozen. Nothing in it changes after planning.
 type Plan struct {
 	ID         string `json:"id"`   // "plan_" and 24 hex digits of Hash
-	Hash       string `json:"hash"` // SHA-256, hex, over all that follows; approving names it
+	Hash       string `json:"hash"` // of all that follows, see Seal; approving names it
 	CampaignID string `json:"campaign_id"`
 	// Campaign is the campaign file as it was read.
 	Campaign  json.RawMessage `json:"campaign"`
@@ -86,8 +86,11 @@ type Plan struct {
 	Account  string   `json:"account"`  // the configured account's name
 	Mode     Mode     `json:"mode"`
 	// RulesVersion names the policy file that planning used.
-	RulesVersion string    `json:"rules_version"`
-	Messages     []Message `json:"messages"`
+	RulesVersion string `json:"rules_version"`
+	// Report is what the approver reads: counts by rule, hours, arms, as
+	// package campaign writes it, a JSON object without personal data.
+	Report   json.RawMessage `json:"report,omitempty"`
+	Messages []Message       `json:"messages"`
 }
 
 // Mode is what an account may do.
@@ -111,13 +114,14 @@ type Template struct {
 
 // Message is one message of a plan to one customer.
 type Message struct {
-	// ID is the message_id: SHA-256 of (plan id, customer, step), 32 hex
-	// digits. The provider echoes it, so a lost outcome can be found again.
+	// ID is the message_id, see MessageID. The provider echoes it, so a lost
+	// outcome can be found again.
 	ID         string      `json:"id"`
 	PlanID     string      `json:"plan_id"`
 	CampaignID string      `json:"campaign_id"`
 	CustomerID identity.ID `json:"customer_id"` // as it was at planning
-	// To is the identity that it is sent to: a phone or a BSUID.
+	// To is the identity that it is sent to: a phone or a BSUID. Zero means that
+	// the customer has neither.
 	To       identity.ID `json:"to"`
 	Category Category    `json:"category"`
 	NumberID string      `json:"number_id"`
@@ -131,7 +135,9 @@ type Message struct {
 	SendAt   time.Time `json:"send_at"`
 	Deadline time.Time `json:"deadline"`
 	// SendHourLocal is the hour (0–23) of SendAt in TimeZone; HourReason says
-	// why it: personal, segment, global, explore, default, at.
+	// why it: personal, segment, global, explore, default; at and now where the
+	// campaign said so; schedule where the chosen hour was moved into the hours
+	// that the campaign or the policy allows.
 	SendHourLocal int     `json:"send_hour_local"`
 	TimeZone      string  `json:"time_zone"`
 	HourReason    string  `json:"hour_reason"`

@@ -17,8 +17,9 @@ type check struct {
 
 // checks is the fixed order. What is final comes before what passes, so that a
 // message does not wait only to be suppressed.
-func checks() [12]check {
+func checks() [13]check {
 	return [...]check{
+		{NoRecipient, noRecipient},
 		{NotATestRecipient, notATestRecipient},
 		{OptedOut, optedOut},
 		{ConsentRequired, consentRequired},
@@ -91,12 +92,21 @@ func (q *question) settled(at time.Time) time.Time {
 		return at
 	}
 	for {
-		free := q.capFreeAt(q.rules.QuietHours.end(at.In(zone)))
+		free := q.capFreeAt(q.rules.QuietHours.End(at.In(zone)))
 		if free.Equal(at) {
 			return at
 		}
 		at = free
 	}
+}
+
+func noRecipient(q *question) *finding {
+	if !q.message.To.IsZero() {
+		return nil
+	}
+	return suppress(struct {
+		HasAddress bool `json:"has_address"`
+	}{false})
 }
 
 // Sandbox accounts reach nobody real; every mode but these two is refused.
@@ -272,7 +282,7 @@ func quietHours(q *question) *finding {
 		return suppress(inputs)
 	}
 	local := q.now.In(zone)
-	if !hours.contains(local) {
+	if !hours.Contains(local) {
 		return nil
 	}
 	inputs.LocalTime = local.Format("15:04")

@@ -9,6 +9,7 @@
 // customer's identities are now.
 //
 //	rule                  applies to         objects when                                       verdict            facts   origin
+//	no_recipient          all                the customer has neither a phone nor a BSUID       suppress           frozen  ours
 //	not_a_test_recipient  all                mode is not sandbox, nor test with one listed      suppress           live    ours
 //	opted_out             the category that  an opt-out of that category is in force            suppress           live    platform
 //	                      was stopped

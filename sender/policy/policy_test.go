@@ -90,6 +90,7 @@ func TestEachRuleDecides(t *testing.T) {
 
 	allow("nothing objects", func(*bundle) {})
 
+	suppress("no phone and no BSUID", NoRecipient, func(b *bundle) { b.message.To = identity.ID{} })
 	suppress("test mode, not listed", NotATestRecipient, func(b *bundle) { b.account.Mode = plan.Test })
 	allow("test mode, listed", func(b *bundle) { b.account.Mode, b.customer.IsTestRecipient = plan.Test, true })
 	suppress("live is not built", NotATestRecipient, func(b *bundle) { b.account.Mode, b.customer.IsTestRecipient = plan.Live, true })
@@ -197,6 +198,7 @@ const b1ns = "2026-11-25T15:00:00.000000001Z"
 func TestOrderIsFixed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.message.To = identity.ID{}
 	b.account.Mode = plan.Test
 	b.customer.OptedOut = map[plan.Category]time.Time{plan.Marketing: {}}
 	b.customer.OptedIn = nil
@@ -212,6 +214,7 @@ func TestOrderIsFixed(t *testing.T) {
 		rule Rule
 		mend func()
 	}{
+		{NoRecipient, func() { b.message.To = identity.ID{1} }},
 		{NotATestRecipient, func() { b.account.Mode = plan.Sandbox }},
 		{OptedOut, func() { b.customer.OptedOut = nil }},
 		{ConsentRequired, func() { b.customer.OptedIn = map[plan.Category]time.Time{plan.Marketing: {}} }},

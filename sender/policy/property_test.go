@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/goodhour/goodhour/ingest/identity"
 	"github.com/goodhour/goodhour/sender/plan"
 )
 
@@ -42,9 +43,8 @@ func genBundle(t *rapid.T, r *Rules) *bundle {
 		Category: rapid.SampledFrom([]plan.Category{
 			plan.Marketing, plan.Marketing, plan.Marketing, plan.Utility, plan.Authentication, plan.Service, "other",
 		}).Draw(t, "category"),
-		Arm:      plan.Treatment,
-		TimeZone: name,
-		SendAt:   b.now, Deadline: b.now.Add(hours("deadline", -2, 60)),
+		To: identity.ID{1}, Arm: plan.Treatment, TimeZone: name,
+		SendAt: b.now, Deadline: b.now.Add(hours("deadline", -2, 60)),
 		HeatClass:                rapid.SampledFrom([]string{"hot", "cold"}).Draw(t, "heat"),
 		DeliveredSinceEngagement: maybe("delivered"),
 	}
@@ -137,7 +137,7 @@ func TestCapHoldsInEveryWindow(t *testing.T) {
 		r := *base
 		r.MarketingCap.Messages = rapid.IntRange(1, 3).Draw(t, "cap")
 		b := genBundle(t, &r)
-		b.message = plan.Message{Category: plan.Marketing, TimeZone: b.message.TimeZone}
+		b.message = plan.Message{To: identity.ID{1}, Category: plan.Marketing, TimeZone: b.message.TimeZone}
 		b.customer = Customer{OptedIn: map[plan.Category]time.Time{plan.Marketing: b.now}}
 		b.account.Template.Category = plan.Marketing
 		for range 60 {
@@ -177,10 +177,10 @@ func TestEndOfHoursIsTheFirstInstantOutside(t *testing.T) {
 		}
 		local := genInstant(t, zone).In(zone).Truncate(time.Minute)
 		want := local
-		for h.contains(want) {
+		for h.Contains(want) {
 			want = want.Add(time.Minute)
 		}
-		if got := h.end(local); !got.Equal(want) {
+		if got := h.End(local); !got.Equal(want) {
 			t.Fatalf("%s to %s from %s ends %s, want %s", h.From, h.To, local, got, want)
 		}
 	})
@@ -201,7 +201,7 @@ func TestQuietHoursOnDaysWhenTheClockChanges(t *testing.T) {
 		if err := h.To.UnmarshalText([]byte(to)); err != nil {
 			t.Fatal(err)
 		}
-		if got := h.end(at(now).In(location)); !got.Equal(at(want)) {
+		if got := h.End(at(now).In(location)); !got.Equal(at(want)) {
 			t.Errorf("%s from %s: quiet until %s, want %s", zone, now, got, want)
 		}
 	}

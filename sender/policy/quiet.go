@@ -30,6 +30,9 @@ func (c *Clock) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// MarshalText writes "22:00".
+func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 func (c Clock) String() string {
 	minutes := time.Duration(c) / time.Minute
 	return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60)
@@ -40,8 +43,8 @@ func clockOf(local time.Time) Clock {
 		time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond()))
 }
 
-// contains says whether a local time is in the hours.
-func (h Hours) contains(local time.Time) bool {
+// Contains says whether a local time is in the hours.
+func (h Hours) Contains(local time.Time) bool {
 	c := clockOf(local)
 	if h.From <= h.To {
 		return h.From <= c && c < h.To
@@ -49,12 +52,12 @@ func (h Hours) contains(local time.Time) bool {
 	return h.From <= c || c < h.To
 }
 
-// end is the first instant from local on that is outside the hours. The clock
+// End is the first instant from local on that is outside the hours. The clock
 // may be put forward or back on the way: so it goes from one change of the
 // zone's offset to the next, between which the clock runs evenly. A clock put
 // back into the hours is in them again; one put forward over their end is out.
-func (h Hours) end(local time.Time) time.Time {
-	for h.contains(local) {
+func (h Hours) End(local time.Time) time.Time {
+	for h.Contains(local) {
 		wait := time.Duration(h.To - clockOf(local))
 		if wait <= 0 {
 			wait += 24 * time.Hour

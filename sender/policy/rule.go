@@ -13,6 +13,7 @@ type Rule string
 
 // The rules that are built. doc.go says what each does.
 const (
+	NoRecipient       Rule = "no_recipient"
 	NotATestRecipient Rule = "not_a_test_recipient"
 	OptedOut          Rule = "opted_out"
 	ConsentRequired   Rule = "consent_required"
