@@ -7,12 +7,17 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/goodhour/goodhour/sender/campaign"
 )
 
 // principal is who asks.
 type principal struct {
 	// id is the key's id, or one of the names below.
-	id     string
+	id string
+	// name is the key's, or campaign.CommandLine of whoever comes through the
+	// socket: a campaign's author and approver. Empty for others.
+	name   string
 	scopes []Scope
 }
 
@@ -42,22 +47,11 @@ const (
 // no set-up. See DECISIONS.md for what holds strangers out.
 func (s *Server) authenticate(r *http.Request, by door) (principal, error) {
 	if by == doorSocket {
-		return principal{id: principalLocal, scopes: Scopes()}, nil
+		return principal{id: principalLocal, name: campaign.CommandLine, scopes: Scopes()}, nil
 	}
 	header := r.Header.Values("Authorization")
 	if len(header) > 0 {
-		scheme, token, _ := strings.Cut(header[0], " ")
-		if len(header) > 1 || !strings.EqualFold(scheme, "Bearer") {
-			return principal{}, problemf(problemUnauthenticated, "Want one header Authorization: Bearer gh_….")
-		}
-		key, err := s.keys.authenticate(strings.TrimSpace(token))
-		if errors.Is(err, errBadToken) {
-			return principal{}, problemf(problemUnauthenticated, "The key is unknown, revoked or expired.")
-		}
-		if err != nil {
-			return principal{}, err
-		}
-		return principal{id: key.ID, scopes: key.Scopes}, nil
+		return s.authenticateKey(r, header)
 	}
 	none, err := s.keys.none()
 	if err != nil {
@@ -74,6 +68,30 @@ func (s *Server) authenticate(r *http.Request, by door) (principal, error) {
 		return principal{}, problemf(problemCrossSite, "The browser says that a page of another site asked for this.")
 	}
 	return principal{id: principalLoopback, scopes: []Scope{ScopeRead, ScopeExport}}, nil
+}
+
+// authenticateKey finds the key that the header Authorization has: as a bearer
+// token, or as the password that a person typed into a browser. A browser sends
+// that by itself, so a page of another site must not be the one that asks.
+func (s *Server) authenticateKey(r *http.Request, header []string) (principal, error) {
+	scheme, token, _ := strings.Cut(header[0], " ")
+	_, password, typed := r.BasicAuth()
+	switch {
+	case len(header) > 1 || !typed && !strings.EqualFold(scheme, "Bearer"):
+		return principal{}, problemf(problemUnauthenticated, "Want one header Authorization: Bearer gh_…, or in a browser the key as the password.")
+	case typed && fromAnotherSite(r):
+		return principal{}, problemf(problemCrossSite, "The browser says that a page of another site asked for this.")
+	case typed:
+		token = password
+	}
+	key, err := s.keys.authenticate(strings.TrimSpace(token))
+	if errors.Is(err, errBadToken) {
+		return principal{}, problemf(problemUnauthenticated, "The key is unknown, revoked or expired.")
+	}
+	if err != nil {
+		return principal{}, err
+	}
+	return principal{id: key.ID, name: key.Name, scopes: key.Scopes}, nil
 }
 
 // authorise says whether the principal may use the route.

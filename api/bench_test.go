@@ -6,8 +6,12 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/goodhour/goodhour/warehouse"
 )
@@ -60,4 +64,69 @@ func BenchmarkExport(b *testing.B) {
 			rate(b)
 		})
 	}
+}
+
+// BenchmarkWebhook posts signed webhooks over HTTP on loopback, each answered
+// once its events are in the log of the embedded broker, which syncs every
+// write: one at a time, 16 at once as a provider sends them, and one of 1,000
+// messages, the most that Meta puts into one.
+func BenchmarkWebhook(b *testing.B) {
+	server := setupIn(b, b.TempDir(), withMeta(b, &letters{}))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	sender := func(body string) func(b *testing.B) time.Duration {
+		sign := signature(webhookSecret, body)
+		return func(b *testing.B) time.Duration {
+			b.Helper()
+			r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, server.url+"/webhooks/meta", strings.NewReader(body))
+			if err != nil {
+				b.Error(err)
+				return 0
+			}
+			r.Header.Set("X-Hub-Signature-256", sign)
+			began := time.Now()
+			res, err := client.Do(r)
+			if err != nil {
+				b.Error(err)
+				return 0
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				b.Errorf("status %s", res.Status)
+			}
+			return time.Since(began)
+		}
+	}
+	report := func(b *testing.B, took []time.Duration) {
+		b.Helper()
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/median")
+		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms/p99")
+		b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "webhooks/s")
+	}
+	alone := func(send func(b *testing.B) time.Duration) func(b *testing.B) {
+		return func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, send(b))
+			}
+			report(b, took)
+		}
+	}
+	one := sender(inboundText("hello"))
+	b.Run("one at a time", alone(one))
+	b.Run("16 at once", func(b *testing.B) {
+		var mu sync.Mutex
+		var took []time.Duration
+		b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				d := one(b)
+				mu.Lock()
+				took = append(took, d)
+				mu.Unlock()
+			}
+		})
+		report(b, took)
+	})
+	b.Run("of 1000 messages", alone(sender(inboundText(make([]string, 1000)...))))
 }

@@ -99,16 +99,21 @@ func (s *Server) identitiesOf(r *http.Request, p *principal) ([]identity.ID, err
 	if err != nil {
 		return nil, err
 	}
+	return s.identitiesIn("id", text, p)
+}
+
+// identitiesIn are those that the parameter's text may mean.
+func (s *Server) identitiesIn(parameter, text string, p *principal) ([]identity.ID, error) {
 	var out []identity.ID
 	if id, err := identity.ParseID(text); err == nil {
 		out = append(out, id)
 	}
 	namespace, value, err := identity.ParseSubject(text, s.namespace)
 	if err != nil {
-		return nil, problemf(problemInvalidParameter, "id: %s.", err)
+		return nil, problemf(problemInvalidParameter, "%s: %s.", parameter, err)
 	}
 	if !strings.HasPrefix(namespace, identity.NamespaceExternal) && !p.has(ScopePII) {
-		return nil, problemf(problemForbidden, "To find a customer by personal data, as this id is, needs the scope %s.", ScopePII)
+		return nil, problemf(problemForbidden, "To find a customer by personal data, as this is, needs the scope %s.", ScopePII)
 	}
 	return append(out, s.keyer.ID(namespace, value)), nil
 }

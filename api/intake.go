@@ -99,14 +99,8 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request, in *intake, ite
 		return p
 	}
 	if len(in.events) > 0 {
-		// A client that leaves now does not stop half a batch.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
-		defer cancel()
-		if err := s.publisher.Publish(ctx, in.events); err != nil {
-			return &problem{
-				kind: problemUnavailable, detail: "The log did not acknowledge every event; some may be in it.",
-				retryAfter: 5 * time.Second, cause: err,
-			}
+		if err := s.append(r.Context(), in.events, publishTimeout); err != nil {
+			return err
 		}
 	}
 	requestOf(r.Context()).count = int64(len(in.events))
@@ -116,4 +110,18 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request, in *intake, ite
 	return writeJSON(w, http.StatusAccepted, accepted{
 		Accepted: items - in.rejected, Events: len(in.events), Rejected: in.rejected, Errors: in.errors,
 	})
+}
+
+// append puts events into the log. A client that leaves meanwhile does not stop
+// half a batch.
+func (s *Server) append(ctx context.Context, events []event.Event, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if err := s.publisher.Publish(ctx, events); err != nil {
+		return &problem{
+			kind: problemUnavailable, detail: "The log did not acknowledge every event; some may be in it.",
+			retryAfter: 5 * time.Second, cause: err,
+		}
+	}
+	return nil
 }

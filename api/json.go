@@ -16,6 +16,7 @@ import (
 // Media types that the API reads or writes.
 const (
 	mediaJSON       = "application/json"
+	mediaYAML       = "application/yaml" // RFC 9512
 	mediaCSV        = "text/csv"
 	mediaParquet    = "application/vnd.apache.parquet"      // IANA, registered 2024
 	mediaArrow      = "application/vnd.apache.arrow.stream" // IANA: Arrow IPC streaming format

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/goodhour/goodhour/sender/campaign"
 )
 
 // Scope is one thing that a key may do. A key may do what its scopes list and
@@ -164,6 +166,9 @@ func (k *Keys) Create(name string, scopes []Scope, expiresAt time.Time, by strin
 	}
 	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
 		return Key{}, "", &KeyError{"a key needs a name of at most 100 bytes, saying who or what uses it"}
+	}
+	if name == campaign.CommandLine {
+		return Key{}, "", &KeyError{"a key cannot be named " + campaign.CommandLine + ": campaigns know by it who came without a key"}
 	}
 	now := k.now().UTC()
 	var expires *time.Time

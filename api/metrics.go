@@ -14,12 +14,22 @@ import (
 // metrics are what GET /metrics shows. Every label has a closed set of values:
 // route is a path of the table in routes.go or "none", method one of that
 // table, code the status or "cut", check a Check's name, topic and partition
-// those of the configured topics.
+// those of the configured topics, provider a configured one, and outcome
+// accepted, accepted_in_part (the rest is a dead letter) or a problem's name.
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
+	registry       *prometheus.Registry
+	requests       *prometheus.CounterVec
+	seconds        *prometheus.HistogramVec
+	webhooks       *prometheus.CounterVec
+	webhookSeconds *prometheus.HistogramVec
+	webhookEvents  *prometheus.CounterVec
 }
+
+// Outcomes of a webhook that is answered with 200.
+const (
+	webhookAccepted = "accepted"
+	webhookInPart   = "accepted_in_part"
+)
 
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
@@ -33,8 +43,21 @@ func newMetrics(s *Server) *metrics {
 			Help:    "Time from the request's headers to the end of the answer.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2, 10, 60},
 		}, []string{"route", "method"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goodhour_webhooks_total",
+			Help: "Webhooks answered, by provider and outcome; webhook-signature: not the provider's.",
+		}, []string{"provider", "outcome"}),
+		webhookSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "goodhour_webhook_duration_seconds",
+			Help:    "Time from a webhook's headers until its events were in the log, or it was refused.",
+			Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, 1, 5, 15},
+		}, []string{"provider"}),
+		webhookEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goodhour_webhook_events_total",
+			Help: "Events published from webhooks, repeats included.",
+		}, []string{"provider"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, &statusCollector{s},
+	m.registry.MustRegister(m.requests, m.seconds, m.webhooks, m.webhookSeconds, m.webhookEvents, &statusCollector{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -50,6 +73,11 @@ func (m *metrics) observe(rt *route, status int, took time.Duration, cut bool) {
 	}
 	m.requests.WithLabelValues(path, method, code).Inc()
 	m.seconds.WithLabelValues(path, method).Observe(took.Seconds())
+}
+
+func (m *metrics) webhook(provider, outcome string, took time.Duration) {
+	m.webhooks.WithLabelValues(provider, outcome).Inc()
+	m.webhookSeconds.WithLabelValues(provider).Observe(took.Seconds())
 }
 
 func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {

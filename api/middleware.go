@@ -130,7 +130,7 @@ func (s *Server) serve(w response, r *http.Request, info *request, by door) erro
 	rt := info.route
 	if rt.scope == "" {
 		info.principal = principal{id: principalOpen}
-		if err := checkQuery(r, rt.query); err != nil {
+		if err := checkQuery(r, rt); err != nil {
 			return err
 		}
 		return rt.handle(s, w, r)
@@ -147,7 +147,7 @@ func (s *Server) serve(w response, r *http.Request, info *request, by door) erro
 	if err := authorise(&info.principal, rt); err != nil {
 		return err
 	}
-	if err := checkQuery(r, rt.query); err != nil {
+	if err := checkQuery(r, rt); err != nil {
 		return err
 	}
 	if rt.consumes != nil {

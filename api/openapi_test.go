@@ -145,6 +145,12 @@ func checkAnswer(t testing.TB, r *http.Request, got reply) {
 		return
 	}
 	response, place := resolve(t, responses[status], place+"/responses/"+status)
+	if response["content"] == nil {
+		if len(got.body) > 0 || media != "" {
+			t.Errorf("%s %s: status %d has a body of %q that is not described", rt.method, rt.path, got.status, media)
+		}
+		return
+	}
 	described, ok := response["content"].(map[string]any)[media].(map[string]any)
 	if !ok {
 		t.Errorf("%s %s: status %d with %q is not described", rt.method, rt.path, got.status, media)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/goodhour/goodhour/warehouse"
 )
 
 // problemKind is one class of refusal. Its name is the last segment of the
@@ -38,6 +40,10 @@ var (
 		"unauthenticated", http.StatusUnauthorized,
 		"A key is needed.", "Send Authorization: Bearer gh_… with a key that was created by goodhour key create and neither revoked nor expired.",
 	}
+	problemWebhookSignature = problemKind{
+		"webhook-signature", http.StatusUnauthorized,
+		"The webhook is not signed by the provider.", "Configure the secret with which the provider signs: Meta's app secret. Where an account of Twilio's is configured, the public address must be the one that it calls.",
+	}
 	problemForbidden = problemKind{
 		"forbidden", http.StatusForbidden,
 		"The key may not do this.", "Use a key with the scope that the detail names.",
@@ -45,6 +51,10 @@ var (
 	problemCrossSite = problemKind{
 		"cross-site", http.StatusForbidden,
 		"A page of another site may not ask without a key.", "Open the API directly, or send a key.",
+	}
+	problemWebhookChallenge = problemKind{
+		"webhook-challenge", http.StatusForbidden,
+		"The verify token is not the configured one.", "Enter the account's verify token at the provider.",
 	}
 	problemForbiddenSQL = problemKind{
 		"forbidden-sql", http.StatusForbidden,
@@ -69,6 +79,18 @@ var (
 	problemSlowClient = problemKind{
 		"slow-client", http.StatusRequestTimeout,
 		"The body did not arrive in time.", "Send it faster or in smaller parts.",
+	}
+	problemConflict = problemKind{
+		"conflict", http.StatusConflict,
+		"It does not fit how things stand.", "Read the campaign again: its status, its plan and the plan's hash. Nothing was changed.",
+	}
+	problemInvalidCampaign = problemKind{
+		"invalid-campaign", http.StatusUnprocessableEntity,
+		"The campaign cannot be planned as it is.", "Mend what errors names, each with its line or field, and send the campaign again.",
+	}
+	problemProvider = problemKind{
+		"provider", http.StatusBadGateway,
+		"The provider did not do what was asked.", "The detail has the provider's code and what to do about it.",
 	}
 	problemInFlight = problemKind{
 		"idempotency-in-flight", http.StatusConflict,
@@ -122,9 +144,10 @@ var (
 
 func problemKinds() []problemKind {
 	return []problemKind{
-		problemInvalidParameter, problemInvalidBody, problemInvalidSQL, problemUnauthenticated, problemForbidden,
+		problemInvalidParameter, problemInvalidBody, problemInvalidSQL, problemUnauthenticated,
+		problemWebhookSignature, problemForbidden, problemWebhookChallenge,
 		problemCrossSite, problemForbiddenSQL, problemNotFound, problemNoRoute, problemMethod, problemQueryTimeout,
-		problemSlowClient, problemInFlight, problemTooLarge, problemResultTooLarge, problemMediaType,
+		problemSlowClient, problemConflict, problemInvalidCampaign, problemProvider, problemInFlight, problemTooLarge, problemResultTooLarge, problemMediaType,
 		problemRejectedItems, problemKeyReused, problemRateLimited, problemBusy, problemInternal, problemNoArrow,
 		problemNotReady, problemUnavailable,
 	}
@@ -138,7 +161,9 @@ type problem struct {
 	detail string
 	// errors names the parts of a body that were refused.
 	errors []itemError
-	// rejected counts them all; errors holds the first of them.
+	// faults names what is wrong with a campaign, in the same place.
+	faults []campaignFault
+	// rejected counts them all; errors or faults holds the first of them.
 	rejected int
 	// retryAfter is the header Retry-After; zero means none.
 	retryAfter time.Duration
@@ -171,13 +196,13 @@ func problemf(kind problemKind, format string, args ...any) *problem {
 
 // problemBody is a problem on the wire.
 type problemBody struct {
-	Type      string      `json:"type"`
-	Title     string      `json:"title"`
-	Status    int         `json:"status"`
-	Detail    string      `json:"detail"`
-	RequestID string      `json:"request_id"`
-	Rejected  int         `json:"rejected,omitempty"`
-	Errors    []itemError `json:"errors,omitempty"`
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"request_id"`
+	Rejected  int    `json:"rejected,omitempty"`
+	Errors    any    `json:"errors,omitempty"`
 }
 
 func (k problemKind) uri() string { return "/problems/" + k.name }
@@ -191,8 +216,11 @@ func writeProblem(w http.ResponseWriter, requestID string, p *problem) {
 	}
 	h.Set("Content-Type", problemMediaTypeName)
 	h.Set("Cache-Control", "no-store")
-	if p.kind.status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer realm="goodhour"`)
+	switch p.kind {
+	case problemUnauthenticated:
+		h["Www-Authenticate"] = []string{`Bearer realm="goodhour"`, `Basic realm="goodhour", charset="UTF-8"`}
+	case problemWebhookSignature:
+		h.Set("WWW-Authenticate", `Signature realm="goodhour"`)
 	}
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
@@ -204,8 +232,19 @@ func writeProblem(w http.ResponseWriter, requestID string, p *problem) {
 	// An error here is a client that went away; its status is in the access log.
 	_ = json.NewEncoder(w).Encode(problemBody{
 		Type: p.kind.uri(), Title: p.kind.title, Status: p.kind.status, Detail: p.detail,
-		RequestID: requestID, Rejected: p.rejected, Errors: p.errors,
+		RequestID: requestID, Rejected: p.rejected, Errors: p.listed(),
 	})
+}
+
+// listed is what the member errors has; nil for none.
+func (p *problem) listed() any {
+	switch {
+	case len(p.faults) > 0:
+		return p.faults
+	case len(p.errors) > 0:
+		return p.errors
+	}
+	return nil
 }
 
 // asProblem turns any error into the problem to answer with.
@@ -215,6 +254,12 @@ func asProblem(err error) *problem {
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problemf(problemTooLarge, "It may have %d bytes.", tooLarge.Limit)
+	}
+	if c := campaignProblem(err); c != nil {
+		return c
+	}
+	if errors.Is(err, warehouse.ErrNotPublished) {
+		return errNotPublished()
 	}
 	if q := queryProblem(err); q != nil {
 		return q

@@ -37,6 +37,10 @@ func (s *Server) publication() (publication, bool) {
 	return publicationOf(reader), true
 }
 
+func errNotPublished() *problem {
+	return &problem{kind: problemNotReady, detail: "Nothing was published yet.", retryAfter: 10 * time.Second}
+}
+
 func publicationOf(reader *warehouse.Reader) publication {
 	return publication{reader.Info().AsOf.UTC(), reader.Info().PublishedAt.UTC()}
 }
@@ -56,9 +60,6 @@ func asOfOf(reader *warehouse.Reader) asOf {
 // headers how old it is. A publication meanwhile changes nothing for it.
 func (s *Server) published(w http.ResponseWriter, answer func(*warehouse.Reader) error) error {
 	reader, release, err := s.library.Acquire()
-	if errors.Is(err, warehouse.ErrNotPublished) {
-		return &problem{kind: problemNotReady, detail: "Nothing was published yet.", retryAfter: 10 * time.Second}
-	}
 	if err != nil {
 		return err
 	}

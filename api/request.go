@@ -41,8 +41,17 @@ func requestOf(ctx context.Context) *request {
 // bodyTimeout is how long a client may take to send a body.
 const bodyTimeout = 30 * time.Second
 
-// readBody reads the whole body, of at most limit bytes.
+// readBody reads the whole body, of at most limit bytes, which is UTF-8.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	body, err := s.readRaw(w, r, limit)
+	if err == nil && !utf8.Valid(body) {
+		return nil, problemf(problemInvalidBody, "It is not valid UTF-8.")
+	}
+	return body, err
+}
+
+// readRaw reads the whole body, of at most limit bytes, whatever it is.
+func (s *Server) readRaw(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(s.now().Add(bodyTimeout)); err != nil {
 		return nil, fmt.Errorf("set the deadline of the body: %w", err)
@@ -61,9 +70,6 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("lift the deadline of the body: %w", err)
 	}
-	if !utf8.Valid(body) {
-		return nil, problemf(problemInvalidBody, "It is not valid UTF-8.")
-	}
 	return body, nil
 }
 
@@ -79,10 +85,11 @@ func mediaType(r *http.Request, accepted ...string) (string, error) {
 
 // checkQuery refuses query parameters that the route does not know, that
 // repeat, or that cannot be decoded.
-func checkQuery(r *http.Request, known []string) error {
-	if r.URL.RawQuery == "" {
+func checkQuery(r *http.Request, rt *route) error {
+	if r.URL.RawQuery == "" || rt.foreign {
 		return nil
 	}
+	known := rt.query
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return problemf(problemInvalidParameter, "The query string cannot be decoded: escape %% and ; in it.")

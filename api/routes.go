@@ -24,7 +24,10 @@ type route struct {
 	// effect: it changes something, so it is audited, and a POST may carry an
 	// Idempotency-Key.
 	effect bool
-	handle func(*Server, http.ResponseWriter, *http.Request) error
+	// foreign: it answers what a provider or a browser asks in its own way. Any
+	// query parameter may come, and the handler reads the body as it came.
+	foreign bool
+	handle  func(*Server, http.ResponseWriter, *http.Request) error
 }
 
 const (
@@ -67,6 +70,42 @@ func routes() []route {
 		},
 		{method: get, path: "/v1/lag", scope: ScopeRead, handle: (*Server).getLag},
 
+		{method: get, path: "/v1/campaigns", scope: ScopeRead, handle: (*Server).getCampaigns},
+		{
+			method: post, path: "/v1/campaigns", scope: ScopeSend, effect: true,
+			consumes: []string{mediaYAML, mediaJSON}, bodyMax: bodySmall, handle: (*Server).postCampaign,
+		},
+		{method: post, path: "/v1/campaigns/pause-all", scope: ScopeSend, effect: true, handle: (*Server).postPauseAll},
+		{method: get, path: "/v1/campaigns/{id}", scope: ScopeRead, handle: (*Server).getCampaign},
+		{method: post, path: "/v1/campaigns/{id}/plan", scope: ScopeSend, effect: true, handle: (*Server).postPlan},
+		{method: get, path: "/v1/campaigns/{id}/report", scope: ScopeRead, handle: (*Server).getReport},
+		{
+			method: post, path: "/v1/campaigns/{id}/approve", scope: ScopeApprove, effect: true,
+			consumes: []string{mediaJSON}, bodyMax: bodySmall, handle: (*Server).postApprove,
+		},
+		{method: post, path: "/v1/campaigns/{id}/pause", scope: ScopeSend, effect: true, handle: (*Server).postPause},
+		{method: post, path: "/v1/campaigns/{id}/resume", scope: ScopeSend, effect: true, handle: (*Server).postResume},
+		{method: post, path: "/v1/campaigns/{id}/cancel", scope: ScopeSend, effect: true, handle: (*Server).postCancel},
+		{
+			method: get, path: "/v1/campaigns/{id}/decisions", scope: ScopeExport, query: []string{"state", "cursor", "limit"},
+			handle: (*Server).getDecisions,
+		},
+		{method: get, path: "/v1/campaigns/{id}/explain", scope: ScopeRead, query: []string{"customer"}, handle: (*Server).getExplain},
+		{method: get, path: "/v1/templates", scope: ScopeRead, query: []string{"account"}, handle: (*Server).getTemplates},
+		{
+			method: post, path: "/v1/templates/sync", scope: ScopeSend, effect: true,
+			consumes: []string{mediaJSON}, bodyMax: bodySmall, handle: (*Server).postTemplatesSync,
+		},
+
+		{
+			method: get, path: "/webhooks/{provider}", query: []string{"hub.mode", "hub.challenge", "hub.verify_token"},
+			foreign: true, handle: (*Server).getWebhook,
+		},
+		{
+			method: post, path: "/webhooks/{provider}", consumes: []string{mediaJSON}, bodyMax: bodyWebhook,
+			foreign: true, handle: (*Server).postWebhook,
+		},
+
 		{method: get, path: "/v1/keys", scope: ScopeAdmin, handle: (*Server).getKeys},
 		{
 			method: post, path: "/v1/keys", scope: ScopeAdmin, effect: true,
@@ -103,6 +142,6 @@ func (s *Server) router(by door) http.Handler {
 		list := strings.Join(methods, ", ")
 		m.Handle(path, refuse(problem{kind: problemMethod, detail: "It knows " + list + ".", allow: list}))
 	}
-	m.NotFoundHandler = refuse(problem{kind: problemNoRoute, detail: "Paths are case-sensitive and have no slash at the end."})
+	m.NotFoundHandler = s.pagesOr(refuse(problem{kind: problemNoRoute, detail: "Paths are case-sensitive and have no slash at the end."}), by)
 	return m
 }

@@ -11,14 +11,23 @@ import (
 
 // sample is a request that a route accepts, but for what a key may do.
 func sample(rt *route) (path, body string) {
-	path = strings.NewReplacer("{type}", "busy", "{metric}", "delivery_rate").Replace(rt.path)
+	path = strings.NewReplacer("{type}", "busy", "{metric}", "delivery_rate", "{provider}", "meta").Replace(rt.path)
 	path = strings.Replace(path, "/v1/segments/{name}", "/v1/segments/value:high", 1)
 	path = strings.Replace(path, "/v1/audiences/{name}", "/v1/audiences/win_back", 1)
 	path = strings.Replace(path, "/v1/customers/{id}", "/v1/customers/c-1", 1)
 	path = strings.Replace(path, "/v1/keys/{id}", "/v1/keys/key_nobody", 1)
+	path = strings.Replace(path, "/v1/campaigns/{id}", "/v1/campaigns/spring", 1)
 	switch path {
 	case "/v1/customers":
 		return path, "[]"
+	case "/v1/campaigns":
+		return path, testCampaign
+	case "/v1/campaigns/spring/approve":
+		return path, approval("0")
+	case "/v1/campaigns/spring/explain":
+		return path + "?customer=c-1", ""
+	case "/v1/templates/sync":
+		return path, `{"account":"shop"}`
 	case "/v1/events":
 		return path, "[]"
 	case "/v1/sql":
@@ -32,6 +41,10 @@ func sample(rt *route) (path, body string) {
 func send(b *bundle, base string, rt *route, token string, headers ...string) reply {
 	b.t.Helper()
 	path, body := sample(rt)
+	if rt.path == "/webhooks/{provider}" { // the provider is known by what it knows
+		path += "?hub.mode=subscribe&hub.verify_token=our-token&hub.challenge=1"
+		headers = append(headers, "X-Hub-Signature-256", signature(webhookSecret, body))
+	}
 	if rt.consumes != nil {
 		headers = append(headers, "Content-Type", rt.consumes[0])
 	}
@@ -42,7 +55,7 @@ func send(b *bundle, base string, rt *route, token string, headers ...string) re
 // says, no scope includes another, and the socket may do everything.
 func TestEveryRouteNeedsItsScope(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setupSending(t).bundle
 	keyless := setup(t)
 	with, without := make(map[Scope]string), make(map[Scope]string)
 	for _, scope := range Scopes() {

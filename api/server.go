@@ -10,6 +10,9 @@ import (
 
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/ingest/identity"
+	"github.com/goodhour/goodhour/sender/campaign"
+	"github.com/goodhour/goodhour/sender/provider"
+	"github.com/goodhour/goodhour/sender/template"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -54,6 +57,28 @@ type Config struct {
 	RequireKey bool
 	// Personal answers include=personal; nil means that nothing is known.
 	Personal PersonalReader
+	// Campaigns plans and steers; nil: no account is configured.
+	Campaigns *campaign.Service
+	// Accounts are the names of the configured accounts; Templates an account's
+	// as they were synced last, and when (zero: never); SyncTemplates gets them
+	// from its provider and says how many. Required where there are Campaigns.
+	Accounts      []string
+	Templates     func(account string) (list []template.Template, syncedAt time.Time)
+	SyncTemplates func(ctx context.Context, account string) (int, error)
+	// Webhooks are the accounts by their provider's name, the last segment of
+	// /webhooks/meta. Of several, the first that signed a webhook reads it.
+	Webhooks map[string][]provider.Provider
+	// DeadLetter keeps, durably, the body of a webhook that could not be read
+	// wholly, with where it came from ("webhook:meta") and why, which never
+	// quotes it. It gets at most 900,000 bytes at once, a larger body in parts.
+	// Required where there are Webhooks.
+	DeadLetter func(ctx context.Context, source string, body []byte, reason string) error
+	// PublicURL is the address under which providers reach the server, without
+	// the path: some sign it. Empty: as each request names it.
+	PublicURL string
+	// Pages answers GET and HEAD of whatever is no address of the API: the
+	// dashboard, with its own Content-Security-Policy. nil: there is none.
+	Pages http.Handler
 	// Status asks the other parts how they are; it obeys ctx. Required.
 	Status func(ctx context.Context) Status
 	// Now is the wall clock: deadlines of connections follow it. Required.
@@ -109,11 +134,16 @@ type Server struct {
 	version    string
 	limits     Limits
 
-	openapi []byte // as JSON
-	rates   *rateLimits
-	answers *idempotency
-	bodies  *budget
-	metrics *metrics
+	openapi  []byte // as JSON
+	rates    *rateLimits
+	answers  *idempotency
+	bodies   *budget
+	webhooks *webhooks
+	// campaigns is nil where nothing can be sent.
+	campaigns *campaign.Service
+	accounts  accounts
+	pages     http.Handler
+	metrics   *metrics
 }
 
 // New returns a server, or an error that names everything the configuration lacks.
@@ -132,6 +162,8 @@ func New(cfg Config) (*Server, error) {
 	need(cfg.Status != nil, "status")
 	need(cfg.Now != nil, "clock")
 	need(cfg.Logger != nil, "logger")
+	need(cfg.Campaigns == nil || len(cfg.Accounts) > 0 && cfg.Templates != nil && cfg.SyncTemplates != nil, "accounts with their templates")
+	need(len(cfg.Webhooks) == 0 || cfg.DeadLetter != nil, "store of dead letters for webhooks")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
@@ -148,7 +180,8 @@ func New(cfg Config) (*Server, error) {
 		keys: cfg.Keys, audit: cfg.Audit, requireKey: cfg.RequireKey, personal: cfg.Personal, status: cfg.Status,
 		now: cfg.Now, log: cfg.Logger, version: cfg.Version, limits: limits, openapi: openapi,
 		rates: newRateLimits(limits.RequestsPerSecond, limits.Burst), answers: newIdempotency(),
-		bodies: &budget{most: limits.BodyBytes},
+		bodies: &budget{most: limits.BodyBytes}, webhooks: newWebhooks(&cfg), pages: cfg.Pages,
+		campaigns: cfg.Campaigns, accounts: accounts{cfg.Accounts, cfg.Templates, cfg.SyncTemplates},
 	}
 	s.metrics = newMetrics(s)
 	return s, nil

@@ -40,6 +40,7 @@ type bundle struct {
 	url     string
 	socket  string // the base address of the trusted door
 	log     *lockedBuffer
+	kafka   *ingest.Kafka
 	prefix  string        // of the topics
 	empty   *warehouse.DB // what publish copies
 }
@@ -104,15 +105,14 @@ func (b *bundle) producer() *ingest.Producer {
 		b.t.Fatal(err)
 	}
 	b.prefix = fmt.Sprintf("t%d.", prefixes.Add(1))
-	kafka, err := ingest.Connect(ingest.KafkaConfig{Brokers: []string{broker.Addr()}, TopicPrefix: b.prefix})
-	if err != nil {
+	if b.kafka, err = ingest.Connect(ingest.KafkaConfig{Brokers: []string{broker.Addr()}, TopicPrefix: b.prefix}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.t.Cleanup(kafka.Close)
-	if err := kafka.EnsureTopics(b.t.Context(), 1, 1, kafka.EventTopics()...); err != nil {
+	b.t.Cleanup(b.kafka.Close)
+	if err := b.kafka.EnsureTopics(b.t.Context(), 1, 1, b.kafka.EventTopics()...); err != nil {
 		b.t.Fatal(err)
 	}
-	producer := ingest.NewProducer(kafka)
+	producer := ingest.NewProducer(b.kafka)
 	b.t.Cleanup(func() {
 		if err := producer.Close(); err != nil {
 			b.t.Error(err)

@@ -178,8 +178,9 @@ var injections = []string{
 // No text of a caller's becomes SQL, and none makes the server fail.
 func TestHostileTextsAreOnlyTexts(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	token := b.key("read,export,write,admin,pii")
+	s := setupSending(t)
+	b, token := s.bundle, s.key("read,export,write,admin,pii,send,approve")
+	report := s.planned(token)
 	before := b.sql(token, map[string]any{"sql": "select count(*) from marts.customers"}).is(200, "").json()["rows"]
 	table := routes()
 	for i := range table {
@@ -195,8 +196,10 @@ func TestHostileTextsAreOnlyTexts(t *testing.T) {
 						text, string(quoted), "[" + string(quoted) + "]", "[{" + string(quoted) + ":" + string(quoted) + "}]",
 						`[{"external_id":` + string(quoted) + `}]`, `{"sql":` + string(quoted) + `}`, `{"sql":"select $1","parameters":[` + string(quoted) + `]}`,
 						`{"name":` + string(quoted) + `,"scopes":[` + string(quoted) + `]}`,
+						`{"hash":` + string(quoted) + `}`, `{"account":` + string(quoted) + `}`, hostileCampaign(string(quoted)),
 					} {
-						calm(t, b.call(rt.method, rt.path, token, body, "Content-Type", media))
+						path, _ := sample(rt)
+						calm(t, b.call(rt.method, path, token, body, "Content-Type", media, "X-Hub-Signature-256", signature(webhookSecret, body)))
 					}
 				}
 			}
@@ -214,10 +217,19 @@ func TestHostileTextsAreOnlyTexts(t *testing.T) {
 			}
 		}
 	}
+	if got := b.get("/v1/campaigns/spring", token).is(200, "").json(); got["id"] != report["plan_id"] || got["messages"] != report["audience"] {
+		t.Errorf("the plan of before is another one: %v", got)
+	}
 	after := b.sql(token, map[string]any{"sql": "select count(*) from marts.customers"}).is(200, "").json()["rows"]
 	if fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("%v customers before, %v after", before, after)
 	}
+}
+
+// hostileCampaign is a campaign with the text in each of its places.
+func hostileCampaign(text string) string {
+	return strings.ReplaceAll(`{"id":"x","audience":{"sql":T},"account":T,"template":{"name":T,"language":T,"parameters":{T:{"column":T,"missing":T}}},`+
+		`"numbers":[T],"schedule":{"send":T,"at":T,"time_zone":T,"local_days":[T]},"needs":[T],T:T}`, "T", text)
 }
 
 func calm(t *testing.T, got reply) {

@@ -1,0 +1,379 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/goodhour/goodhour/sender/plan"
+)
+
+// Rows of lists that pages show.
+const (
+	campaignsShown = 200
+	sampleShown    = 40
+)
+
+// campaignsBody is the list of campaigns: as they stand now, and what the
+// published file says of all, those of other systems included.
+type campaignsBody struct{ Plans, List table }
+
+func (p *Pages) campaigns(r *request) (view, error) {
+	title := r.t("Campaigns")
+	plans, err := p.plansList(r)
+	if err != nil {
+		return view{}, err
+	}
+	var found []row
+	if r.reader != nil {
+		if found, err = r.rows("campaigns", int64(campaignsShown)); err != nil {
+			return view{}, err
+		}
+	}
+	rate := func(name, help string) column { return column{Name: name, Number: true, Percent: true, Help: help} }
+	list := table{
+		Caption: r.t("What campaigns brought"),
+		Note:    r.t("Rates are over messages that have had their time (24 hours, for orders 7 days, unless configured otherwise); the small figure says how many those are. Credited is not caused."),
+		Columns: []column{
+			{Name: r.t("Campaign")},
+			{Name: r.t("Planned"), Number: true},
+			{Name: r.t("Accepted"), Number: true},
+			rate(r.t("Delivered"), r.t("delivered ÷ accepted")), rate(r.t("Read"), r.t("read ÷ delivered, where receipts are seen")),
+			rate(r.t("Replied"), r.t("answered ÷ delivered")), rate(r.t("Ordered"), r.t("with an order credited ÷ delivered")),
+			{Name: r.t("Credited revenue"), Number: true},
+			{Name: r.t("First message")},
+			{Name: r.t("Last message")},
+		},
+	}
+	for _, c := range found {
+		amount, known := c.number("attributed_amount")
+		line := []cell{
+			{Text: c.text("campaign_id"), Link: campaignAddress(c.text("campaign_id"))},
+			r.countCell(c.count("planned_count")), r.countCell(c.count("accepted_count")),
+		}
+		for _, name := range []string{"delivery_rate", "read_rate", "reply_rate", "conversion_rate"} {
+			share, known := c.number(name)
+			each := r.rateCell(share, known)
+			if known {
+				each.Sub = r.t("of %d", c.count(name+"_count"))
+			}
+			line = append(line, each)
+		}
+		list.Rows = append(list.Rows, append(line,
+			r.moneyCell(amount, known, c.text("currency")), text(r.day(c.time("first_at"))), text(r.day(c.time("last_at")))))
+	}
+	return view{template: "campaigns", title: title, body: campaignsBody{plans, list}}, nil
+}
+
+func campaignAddress(id string) string { return "/campaigns/" + url.PathEscape(id) }
+
+// campaignBody is one campaign.
+type campaignBody struct {
+	ID string
+	// Plan is its newest one, as it stands now; nil for a campaign that another
+	// system sent, or that is not planned yet.
+	Plan *planBody
+	// Unplanned: it is kept here and has no plan.
+	Unplanned bool
+	// Published is what the file says; nil for a campaign newer than it.
+	Published *publishedCampaign
+}
+
+// publishedCampaign is what the published file says of a campaign.
+type publishedCampaign struct {
+	Facts       []figure
+	Planned     bool
+	States      stack
+	Reasons     table
+	Hours       table
+	HourReasons table
+	Delivery    stack
+	Errors      table
+	Funnel      funnel
+	Sample      table
+}
+
+func (p *Pages) campaign(r *request) (view, error) {
+	id := r.PathValue("id")
+	current, err := p.currentPlan(r, id)
+	if err != nil {
+		return view{}, err
+	}
+	body := campaignBody{ID: id}
+	if current != nil {
+		body.ID = current.CampaignID // id may be the plan's
+		if body.Plan, err = p.newPlan(r, current); err != nil {
+			return view{}, err
+		}
+	} else if body.Unplanned, err = p.hasCampaign(r, id); err != nil {
+		return view{}, err
+	}
+	if r.reader != nil {
+		if body.Published, err = r.publishedCampaign(body.ID); err != nil {
+			return view{}, err
+		}
+	}
+	switch {
+	case body.Published != nil || body.Plan != nil || body.Unplanned:
+		return view{template: "campaign", title: r.t("Campaign %s", body.ID), body: body}, nil
+	case r.reader == nil:
+		return p.unpublished(r, r.t("Campaign")), nil
+	}
+	return p.notFound(r, r.t("No campaign has this id. One that another system sent is here after the next model run.")), nil
+}
+
+// publishedCampaign reads what the file says; nil if it does not know the id.
+func (r *request) publishedCampaign(id string) (*publishedCampaign, error) {
+	found, err := r.rows("campaign", id)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	c := found[0]
+	body := &publishedCampaign{Planned: c.count("plan_count") > 0, Facts: r.campaignFacts(c)}
+	if found, err = r.rows("funnel", id); err != nil {
+		return nil, err
+	}
+	body.Funnel = r.newFunnel(found[0])
+	if body.States, err = r.plannedStates(id); err != nil {
+		return nil, err
+	}
+	if body.Reasons, err = r.campaignReasons(id); err != nil {
+		return nil, err
+	}
+	if body.Hours, body.HourReasons, err = r.campaignHours(id); err != nil {
+		return nil, err
+	}
+	if body.Delivery, body.Errors, err = r.campaignDelivery(id); err != nil {
+		return nil, err
+	}
+	body.Sample, err = r.campaignSample(id)
+	return body, err
+}
+
+func (r *request) campaignFacts(c row) []figure {
+	amount, known := c.number("attributed_amount")
+	revenue := dash
+	if known {
+		revenue = r.money(amount, c.text("currency"))
+	}
+	return []figure{
+		{
+			Label: r.t("Messages"), Value: r.num(c.count("message_count")),
+			Basis: r.t("%d planned here", c.count("planned_count")), Definition: r.t("Messages that carry the campaign's id, whoever sent them."),
+		},
+		{
+			Label: r.t("First message"), Value: r.day(c.time("first_at")), Basis: clock(c.time("first_at")),
+			Definition: r.t("First event of a message."),
+		},
+		{
+			Label: r.t("Last message"), Value: r.day(c.time("last_at")), Basis: clock(c.time("last_at")),
+			Definition: r.t("First event of the last message so far."),
+		},
+		{
+			Label: r.t("Credited revenue"), Value: revenue, Basis: r.plural(c.count("attributed_order_count"), "1 order", "%d orders"),
+			Definition: r.t("Orders whose last marketing message before them was of this campaign. Credited is not caused."),
+		},
+	}
+}
+
+func clock(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("15:04") + " UTC"
+}
+
+// stateColours are classes of the style sheet.
+func stateColour(s plan.State) string {
+	switch s {
+	case plan.Accepted:
+		return "c-good"
+	case plan.Waiting:
+		return "c-wait"
+	case plan.Claimed:
+		return "c-busy"
+	case plan.HeldOut:
+		return "c-held"
+	case plan.Suppressed:
+		return "c-none"
+	case plan.Failed:
+		return "c-bad"
+	case plan.Unknown:
+		return "c-warn"
+	case plan.Expired:
+		return "c-late"
+	case plan.Cancelled:
+		return "c-gone"
+	}
+	return "c-none"
+}
+
+// plannedStates are the planned messages by state; they add up to the plans.
+// The published file knows no claimed: those are waiting until their attempt is
+// an event.
+func (r *request) plannedStates(id string) (stack, error) {
+	found, err := r.rows("campaign_states", id)
+	if err != nil {
+		return stack{}, err
+	}
+	counts := make(map[plan.State]int64)
+	for _, each := range found {
+		counts[plan.State(each.text("state"))] = each.count("message_count")
+	}
+	return r.statesBar(counts), nil
+}
+
+func (r *request) statesBar(counts map[plan.State]int64) stack {
+	var parts []part
+	for _, s := range plan.States() {
+		parts = append(parts, part{Name: words(string(s)), Count: counts[s], Colour: stateColour(s), Help: r.t(stateMeaning(string(s)))})
+	}
+	return newStack(r.t("Planned messages by state"), parts)
+}
+
+func (r *request) campaignReasons(id string) (table, error) {
+	out := table{
+		Caption: r.t("Why messages were not sent"), Chart: "bars", Open: true,
+		Note: r.t("Planned messages that a rule keeps back, by the rule that had the last word. Those that wait are sent when it allows."),
+		Columns: []column{
+			{Name: r.t("Rule")}, {Name: r.t("Messages"), Number: true, Draw: true}, {Name: r.t("State")},
+		},
+	}
+	found, err := r.rows("campaign_reasons", id)
+	if err != nil {
+		return out, err
+	}
+	for _, each := range found {
+		rule := each.text("rule")
+		out.Rows = append(out.Rows, []cell{
+			{Text: words(rule), Sub: r.t(ruleMeaning(rule))}, r.countCell(each.count("message_count")), text(words(each.text("state"))),
+		})
+	}
+	return out, nil
+}
+
+func (r *request) campaignHours(id string) (hours, reasons table, err error) {
+	hours = table{
+		Caption: r.t("Messages by local hour"), Chart: "columns",
+		Note: r.t("The hour on the customer's own clock that was chosen for each message which may be sent, and those attempted so far."),
+		Columns: []column{
+			{Name: r.t("Local hour")}, {Name: r.t("Chosen"), Number: true, Draw: true}, {Name: r.t("Attempted"), Number: true, Draw: true},
+		},
+	}
+	found, err := r.rows("campaign_hours", id)
+	if err != nil {
+		return hours, reasons, err
+	}
+	byHour := make(map[int64]row)
+	for _, each := range found {
+		byHour[each.count("send_hour_local")] = each
+	}
+	if len(byHour) > 0 {
+		for hour := range int64(24) {
+			var chosen, attempted int64
+			if each, ok := byHour[hour]; ok {
+				chosen, attempted = each.count("message_count"), each.count("attempted_count")
+			}
+			hours.Rows = append(hours.Rows, []cell{text(fmt.Sprintf("%02d:00", hour)), r.countCell(chosen), r.countCell(attempted)})
+		}
+	}
+	reasons = table{
+		Caption: r.t("Why these hours"), Open: true,
+		Columns: []column{{Name: r.t("Reason")}, {Name: r.t("Messages"), Number: true}, {Name: r.t("Meaning")}},
+	}
+	if found, err = r.rows("campaign_hour_reasons", id); err != nil {
+		return hours, reasons, err
+	}
+	for _, each := range found {
+		reason := each.text("hour_reason")
+		reasons.Rows = append(reasons.Rows, []cell{text(words(reason)), r.countCell(each.count("message_count")), text(r.t(hourMeaning(reason)))})
+	}
+	return hours, reasons, nil
+}
+
+func (r *request) campaignDelivery(id string) (stack, table, error) {
+	errorTable := table{
+		Caption: r.t("Errors"), Open: true,
+		Note:    r.t("The provider's codes, of refusals and of failures after it took the message."),
+		Columns: []column{{Name: r.t("Code")}, {Name: r.t("Class")}, {Name: r.t("Messages"), Number: true}},
+	}
+	found, err := r.rows("campaign_delivery", id)
+	if err != nil {
+		return stack{}, errorTable, err
+	}
+	counts := make(map[string]int64)
+	for _, each := range found {
+		counts[each.text("delivery_status")] = each.count("message_count")
+	}
+	if found, err = r.rows("campaign_errors", id); err != nil {
+		return stack{}, errorTable, err
+	}
+	for _, each := range found {
+		errorTable.Rows = append(errorTable.Rows, []cell{
+			text(each.text("error_code")), text(words(each.text("error_class"))), r.countCell(each.count("message_count")),
+		})
+	}
+	return r.deliveryBar(counts), errorTable, nil
+}
+
+func (r *request) deliveryBar(counts map[string]int64) stack {
+	var parts []part
+	for _, s := range []struct{ status, colour string }{
+		{"read", "c-good"}, {"delivered", "c-fine"}, {"sent", "c-busy"}, {"none", "c-wait"}, {"failed", "c-bad"},
+	} {
+		name := s.status
+		if name == "none" {
+			name = r.t("nothing yet")
+		}
+		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.t(deliveryMeaning(s.status))})
+	}
+	return newStack(r.t("Accepted messages by delivery status"), parts)
+}
+
+func (r *request) campaignSample(id string) (table, error) {
+	out := table{
+		Caption: r.t("A sample of decisions"), Open: true,
+		Note: r.t("The last word on a few messages of each state and rule. goodhour campaign explain tells the whole story of one customer."),
+		Columns: []column{
+			{Name: r.t("Customer")},
+			{Name: r.t("State")},
+			{Name: r.t("Rule")},
+			{Name: r.t("Decided at")},
+			{Name: r.t("Local hour"), Number: true},
+			{Name: r.t("Hour chosen by")},
+			{Name: r.t("Decided")},
+		},
+	}
+	found, err := r.rows("campaign_decisions", id, int64(sampleShown))
+	if err != nil {
+		return out, err
+	}
+	for _, each := range found {
+		customer := cell{Text: dash}
+		if id := each.text("customer_id"); id != "" {
+			customer = cell{Text: firstOf(each.text("external_id"), id), Link: "/customers/" + id}
+		}
+		hour := text(dash)
+		if _, known := each.number("send_hour_local"); known {
+			hour = text(fmt.Sprintf("%02d:00", each.count("send_hour_local")))
+		}
+		rule := cell{Text: words(each.text("rule"))}
+		if rule.Text != "" {
+			rule.Help = r.t(ruleMeaning(each.text("rule")))
+		}
+		out.Rows = append(out.Rows, []cell{
+			customer, text(words(each.text("state"))), rule, text(each.text("stage")), hour,
+			text(words(each.text("hour_reason"))), text(r.when(each.time("decided_at"))),
+		})
+	}
+	return out, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,271 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Rows of lists that the customer pages show.
+const (
+	warmestShown   = 25
+	timelineShown  = 60
+	decisionsShown = 20
+)
+
+// customersBody is the search for a customer.
+type customersBody struct {
+	Query   string
+	Nobody  bool
+	Several []customerLink
+	Warmest table
+}
+
+type customerLink struct{ Text, Link string }
+
+func customerAddress(id string) string { return "/customers/" + url.PathEscape(id) }
+
+func (p *Pages) customers(r *request) (view, error) {
+	title := r.t("Customers")
+	if r.reader == nil {
+		return p.unpublished(r, title), nil
+	}
+	query := strings.TrimSpace(r.URL.Query().Get("q"))
+	body := customersBody{Query: query}
+	if query != "" && utf8.ValidString(query) && !strings.ContainsRune(query, 0) {
+		found, err := r.rows("customer_find", query)
+		if err != nil {
+			return view{}, err
+		}
+		if len(found) == 1 {
+			return p.customerView(r, found[0].text("customer_id"))
+		}
+		for _, each := range found {
+			id := each.text("customer_id")
+			body.Several = append(body.Several, customerLink{id, customerAddress(id)})
+		}
+		body.Nobody = len(found) == 0
+	}
+	var err error
+	if body.Warmest, err = r.warmest(); err != nil {
+		return view{}, err
+	}
+	return view{template: "customers", title: title, body: body}, nil
+}
+
+func (r *request) warmest() (table, error) {
+	out := table{
+		Caption: r.t("The warmest customers"), Open: true,
+		Note: r.t("By heat score: reads, clicks, replies and purchases, each counting half as much every 14 days."),
+		Columns: []column{
+			{Name: r.t("Customer")},
+			{Name: r.t("Heat score"), Number: true},
+			{Name: r.t("Heat")},
+			{Name: r.t("Value")},
+			{Name: r.t("Frequency")},
+			{Name: r.t("Orders"), Number: true},
+			{Name: r.t("Spend"), Number: true},
+			{Name: r.t("Last engaged")},
+		},
+	}
+	found, err := r.rows("top_customers", int64(warmestShown))
+	if err != nil {
+		return out, err
+	}
+	for _, c := range found {
+		id := c.text("customer_id")
+		heat, _ := c.number("heat_score")
+		spend, known := c.number("spend_amount")
+		out.Rows = append(out.Rows, []cell{
+			{Text: firstOf(c.text("external_id"), id), Link: customerAddress(id)},
+			text(r.decimal(heat, 1)), text(words(c.text("heat_class"))), text(words(c.text("value_segment"))),
+			text(words(c.text("frequency_segment"))), r.countCell(c.count("order_count")),
+			r.moneyCell(spend, known, c.text("currency")), text(r.day(c.time("last_engaged_at"))),
+		})
+	}
+	return out, nil
+}
+
+// customerBody is one customer, without personal data.
+type customerBody struct {
+	ID, ExternalID string
+	Figures        []figure
+	Groups         []factGroup
+	Timeline       table
+	Decisions      table
+}
+
+type factGroup struct {
+	Name  string
+	Facts []fact
+}
+
+type fact struct{ Name, Value, Definition string }
+
+func (p *Pages) customer(r *request) (view, error) {
+	if r.reader == nil {
+		return p.unpublished(r, r.t("Customer")), nil
+	}
+	return p.customerView(r, r.PathValue("id"))
+}
+
+func (p *Pages) customerView(r *request, id string) (view, error) {
+	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+		return p.notFound(r, r.t("No customer has this id.")), nil
+	}
+	found, err := r.rows("customer", id)
+	if err != nil {
+		return view{}, err
+	}
+	if len(found) == 0 {
+		return view{template: "message", title: r.t("Not found"), status: http.StatusNotFound, body: notice{
+			r.t("No customer has this id in the published file. An event counts from the next model run on."), nil,
+		}}, nil
+	}
+	c := found[0]
+	definitions, err := r.definitions("marts", "customers")
+	if err != nil {
+		return view{}, err
+	}
+	body := customerBody{ID: id, ExternalID: c.text("external_id"), Figures: r.customerFigures(c), Groups: r.customerFacts(c, definitions)}
+	if body.Timeline, err = r.timeline(id); err != nil {
+		return view{}, err
+	}
+	if body.Decisions, err = r.customerDecisions(id); err != nil {
+		return view{}, err
+	}
+	return view{template: "customer", title: r.t("Customer %s", firstOf(body.ExternalID, id)), body: body}, nil
+}
+
+func (r *request) customerFigures(c row) []figure {
+	reach := figure{Label: r.t("Marketing"), Value: r.t("can be reached"), Definition: r.t("There is an address and an opt-in, and no opt-out.")}
+	if !c.flag("is_reachable") {
+		reach.Value = r.t("cannot be reached")
+		reach.Basis = words(c.text("unreachable_reason"))
+	}
+	spend, known := c.number("spend_amount")
+	value := dash
+	if known {
+		value = r.money(spend, c.text("currency"))
+	}
+	score, _ := c.number("heat_score")
+	return []figure{
+		reach,
+		{Label: r.t("Heat"), Value: words(c.text("heat_class")), Basis: r.t("score %s", r.decimal(score, 1)), Definition: r.t("By how long ago they last engaged.")},
+		{Label: r.t("Value"), Value: words(c.text("value_segment")), Basis: r.t("spent %s", value), Definition: r.t("By the average order.")},
+		{Label: r.t("Frequency"), Value: words(c.text("frequency_segment")), Basis: r.plural(c.count("order_count"), "1 order", "%d orders"), Definition: r.t("By the days between purchases.")},
+	}
+}
+
+// customerFacts are all columns of the row, in groups, each with what the model
+// says of it. A column that a newer model brings is in the last group.
+func (r *request) customerFacts(c row, definitions map[string]string) []factGroup {
+	groups := []struct {
+		name    string
+		columns []string
+	}{
+		{r.t("Who"), []string{"external_id", "customer_id", "country", "language", "time_zone", "tags", "first_seen_at", "last_seen_at"}},
+		{r.t("Consent"), []string{"is_reachable", "unreachable_reason", "consent_marketing", "consent_utility", "consent_authentication", "has_receipts_off"}},
+		{r.t("Engagement"), []string{"heat_class", "heat_score", "interaction_count_30d", "delivered_count", "read_count", "read_rate", "replied_count", "last_delivered_at", "last_read_at", "last_replied_at", "last_clicked_at", "last_engaged_at"}},
+		{r.t("Purchases"), []string{"value_segment", "frequency_segment", "order_count", "purchase_day_count", "purchase_gap_days", "average_order_value_amount", "spend_amount", "refund_amount", "currency", "recency_score", "frequency_score", "monetary_score", "first_purchased_at", "last_purchased_at"}},
+	}
+	taken := make(map[string]bool)
+	var out []factGroup
+	for _, group := range groups {
+		g := factGroup{Name: group.name}
+		for _, name := range group.columns {
+			taken[name] = true
+			for i, column := range c.columns {
+				if column.Name == name {
+					g.Facts = append(g.Facts, r.fact(name, c.values[i], definitions[name], c.text("currency")))
+				}
+			}
+		}
+		out = append(out, g)
+	}
+	rest := factGroup{Name: r.t("More")}
+	for i, column := range c.columns {
+		if !taken[column.Name] {
+			rest.Facts = append(rest.Facts, r.fact(column.Name, c.values[i], definitions[column.Name], c.text("currency")))
+		}
+	}
+	return append(out, rest)
+}
+
+func (r *request) fact(name string, value any, definition, currency string) fact {
+	f := fact{Name: words(name), Definition: definition}
+	switch v := value.(type) {
+	case time.Time:
+		f.Value = r.when(v)
+	case float64:
+		f.Value = r.decimal(v, 2)
+	case []any:
+		var texts []string
+		for _, each := range v {
+			s, _ := shown(each)
+			texts = append(texts, s)
+		}
+		f.Value = strings.Join(texts, ", ")
+	case int64:
+		f.Value = r.num(v)
+	case json.Number:
+		f.Value = v.String()
+		if amount, err := v.Float64(); err == nil && strings.HasSuffix(name, "_amount") {
+			f.Value = r.money(amount, currency)
+		}
+	case bool:
+		f.Value = r.t("no")
+		if v {
+			f.Value = r.t("yes")
+		}
+	default:
+		f.Value, _ = shown(v)
+		f.Value = label(name, f.Value)
+	}
+	if f.Value == "" {
+		f.Value = dash
+	}
+	return f
+}
+
+func (r *request) timeline(id string) (table, error) {
+	out := table{
+		Caption: r.t("What happened, the newest first"), Open: true,
+		Columns: []column{{Name: r.t("When")}, {Name: r.t("What")}, {Name: r.t("Detail")}},
+	}
+	found, err := r.rows("customer_timeline", id, int64(timelineShown))
+	if err != nil {
+		return out, err
+	}
+	for _, each := range found {
+		out.Rows = append(out.Rows, []cell{text(r.when(each.time("occurred_at"))), text(each.text("what")), text(each.text("detail"))})
+	}
+	return out, nil
+}
+
+func (r *request) customerDecisions(id string) (table, error) {
+	out := table{
+		Caption: r.t("Why they got a message, or did not"), Open: true,
+		Columns: []column{
+			{Name: r.t("Campaign")}, {Name: r.t("State")}, {Name: r.t("Rule")}, {Name: r.t("Why")}, {Name: r.t("Decided")},
+		},
+	}
+	found, err := r.rows("customer_decisions", id, int64(decisionsShown))
+	if err != nil {
+		return out, err
+	}
+	for _, each := range found {
+		why := stateMeaning(each.text("state"))
+		if rule := each.text("rule"); rule != "" {
+			why = ruleMeaning(rule)
+		}
+		out.Rows = append(out.Rows, []cell{
+			{Text: each.text("campaign_id"), Link: campaignAddress(each.text("campaign_id"))},
+			text(words(each.text("state"))), text(words(each.text("rule"))), text(r.t(why)), text(r.when(each.time("decided_at"))),
+		})
+	}
+	return out, nil
+}

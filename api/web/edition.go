@@ -1,0 +1,113 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/message/catalog"
+)
+
+// edition is the pages in one language. Texts are keyed by their English: what
+// a catalogue lacks is shown in English, never left out.
+type edition struct {
+	tag       language.Tag
+	printer   *message.Printer
+	templates map[string]*template.Template
+}
+
+// languages that there are; the first is what everybody else gets. Another one
+// is another entry and its texts in the catalogue.
+func languages() []language.Tag { return []language.Tag{language.English} }
+
+func readEditions(a *assets) ([]*edition, error) {
+	texts := catalog.NewBuilder(catalog.Fallback(language.English))
+	var editions []*edition
+	for _, tag := range languages() {
+		e := &edition{tag: tag, printer: message.NewPrinter(tag, message.Catalog(texts))}
+		if err := e.readTemplates(a); err != nil {
+			return nil, err
+		}
+		editions = append(editions, e)
+	}
+	return editions, nil
+}
+
+// readTemplates makes one template of the layout, the parts and each page.
+func (e *edition) readTemplates(a *assets) error {
+	shared, err := template.New("layout.html").Funcs(e.funcs(a)).
+		ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return fmt.Errorf("read the templates: %w", err)
+	}
+	pages, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return fmt.Errorf("list the templates: %w", err)
+	}
+	e.templates = make(map[string]*template.Template)
+	for _, file := range pages {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		each, err := shared.Clone()
+		if err == nil {
+			each, err = each.ParseFS(files, file)
+		}
+		if err != nil {
+			return fmt.Errorf("read the template %s: %w", name, err)
+		}
+		e.templates[name] = each
+	}
+	return nil
+}
+
+func (e *edition) funcs(a *assets) template.FuncMap {
+	return template.FuncMap{
+		"t": e.t, "num": e.num, "percent": e.percent, "when": e.when, "ago": e.ago,
+		"words": words, "asset": a.address, "nav": newNavItem, "classes": cellClasses,
+		"list": func(texts ...string) []string { return texts },
+	}
+}
+
+// navItem is a link of the navigation.
+type navItem struct {
+	Name, Link string
+	Current    bool
+}
+
+func newNavItem(section, name, current string) navItem {
+	return navItem{name, "/" + section, section == current}
+}
+
+// cellClasses are the style classes of a cell.
+func cellClasses(of column, c cell) string {
+	var classes []string
+	if of.Number {
+		classes = append(classes, "n")
+	}
+	if c.Level > 0 {
+		classes = append(classes, "l"+strconv.Itoa(c.Level))
+	}
+	if c.Mark {
+		classes = append(classes, "mark")
+	}
+	return strings.Join(classes, " ")
+}
+
+// editionFor is the one that the browser's languages fit best.
+func (p *Pages) editionFor(r *http.Request) *edition {
+	matcher := language.NewMatcher(languages())
+	wanted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil {
+		return p.editions[0]
+	}
+	_, i, _ := matcher.Match(wanted...)
+	return p.editions[i]
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"testing"
+	"time"
+)
+
+func testEdition(t *testing.T) *edition {
+	t.Helper()
+	a, err := readAssets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	editions, err := readEditions(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return editions[0]
+}
+
+func TestNumbersForReaders(t *testing.T) {
+	t.Parallel()
+	e := testEdition(t)
+	for got, want := range map[string]string{
+		e.num(int64(1234567)):                  "1,234,567",
+		e.percent(0.1234):                      "12.3%",
+		e.percent(0.00123):                     "0.12%",
+		e.percent(0):                           "0.0%",
+		e.percent(1):                           "100.0%",
+		e.money(1234.5, "BRL"):                 "1,234.50 BRL",
+		e.money(-25000.4, "USD"):               "-25,000 USD",
+		e.ago(time.Second):                     "1 second",
+		e.ago(90 * time.Second):                "90 seconds",
+		e.ago(61 * time.Minute):                "61 minutes",
+		e.ago(30 * time.Hour):                  "30 hours",
+		e.ago(49 * time.Hour):                  "2 days",
+		e.when(worldAsOf):                      "1 Mar 2026, 09:00 UTC",
+		e.when(time.Time{}):                    dash,
+		e.plural(1, "1 order", "%d orders"):    "1 order",
+		e.plural(1200, "1 order", "%d orders"): "1,200 orders",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A share's interval holds the share and stays within 0 and 1.
+func TestIntervals(t *testing.T) {
+	t.Parallel()
+	// 15 of 50 by hand: centre (.3 + z²/100) / (1 + z²/50) = .3143, margin .1233.
+	low, high := wilson(15, 50)
+	if low < 0.190 || low > 0.192 || high < 0.437 || high > 0.439 {
+		t.Errorf("15 of 50: %.4f to %.4f", low, high)
+	}
+	for _, n := range []int64{1, 7, 1_000_000} {
+		for _, count := range []int64{0, n / 2, n} {
+			low, high := wilson(count, n)
+			share := float64(count) / float64(n)
+			if low < 0 || high > 1 || low > share+1e-12 || high < share-1e-12 {
+				t.Errorf("%d of %d: %g to %g", count, n, low, high)
+			}
+		}
+	}
+	if got := testEdition(t).share(0, 0); got.cell.Text != dash || got.interval != dash {
+		t.Errorf("0 of 0 is shown as %q, %q", got.cell.Text, got.interval)
+	}
+}
+
+func TestPartsAddUp(t *testing.T) {
+	t.Parallel()
+	s := newStack("all", []part{{Count: 1}, {Count: 0}, {Count: 3}})
+	if s.Parts[0].W != 250 || s.Parts[1].W != 0 || s.Parts[2].X != 250 || s.Parts[2].W != 750 {
+		t.Errorf("the parts lie at %+v", s.Parts)
+	}
+	for _, p := range newStack("none", []part{{}, {}}).Parts {
+		if p.W != 0 || p.Share != 0 {
+			t.Errorf("a part of nothing is %+v", p)
+		}
+	}
+}
+
+func TestShades(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		n, most float64
+		want    int
+	}{{0, 10, 0}, {10, 10, levels}, {0.001, 10, 1}, {2.5, 10, levels / 2}, {1, 0, 0}} {
+		if got := level(c.n, c.most); got != c.want {
+			t.Errorf("level(%g, %g) = %d, want %d", c.n, c.most, got, c.want)
+		}
+	}
+}

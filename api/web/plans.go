@@ -1,0 +1,201 @@
+package web
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goodhour/goodhour/sender/campaign"
+	"github.com/goodhour/goodhour/sender/ledger"
+	"github.com/goodhour/goodhour/sender/plan"
+	"github.com/goodhour/goodhour/sender/policy"
+)
+
+// planBody is a plan as the ledger has it now, not as of a published file.
+type planBody struct {
+	ID       string
+	Figures  []figure
+	States   stack
+	Reasons  table
+	Delivery stack
+	Accepted int
+	// Report is what the approver reads.
+	Report   []fact
+	Commands []string
+}
+
+// plansList are the campaigns kept here with their plans, the newest first.
+func (p *Pages) plansList(r *request) (table, error) {
+	out := table{
+		Caption: r.t("Campaigns kept here"),
+		Note:    r.t("As it is this moment. Not sent are those that a rule keeps back, that were held out, whose time passed, or that were cancelled."),
+		Columns: []column{
+			{Name: r.t("Campaign")},
+			{Name: r.t("Status")},
+			{Name: r.t("Mode")},
+			{Name: r.t("Messages"), Number: true},
+			{Name: r.t("Waiting"), Number: true},
+			{Name: r.t("Accepted"), Number: true},
+			{Name: r.t("Failed or unknown"), Number: true},
+			{Name: r.t("Not sent"), Number: true},
+			{Name: r.t("First send")},
+			{Name: r.t("Last send")},
+		},
+	}
+	if p.cfg.Campaigns == nil {
+		return out, nil
+	}
+	campaigns, err := p.cfg.Campaigns.Campaigns(r.Context())
+	if err != nil {
+		return out, err
+	}
+	for _, c := range campaigns {
+		name := cell{Text: c.ID, Link: campaignAddress(c.ID)}
+		if len(c.Plans) == 0 {
+			out.Rows = append(out.Rows, []cell{name, text(r.t("not planned")), {}, {}, {}, {}, {}, {}, {}, {}})
+		}
+		for i := range c.Plans {
+			s := &c.Plans[i]
+			n := func(states ...plan.State) cell { return r.countCell(countStates(s.States, states...)) }
+			out.Rows = append(out.Rows, []cell{
+				{Text: c.ID, Link: campaignAddress(c.ID), Sub: s.ID},
+				text(r.t(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
+				n(plan.Waiting, plan.Claimed), n(plan.Accepted), n(plan.Failed, plan.Unknown),
+				n(plan.Suppressed, plan.HeldOut, plan.Expired, plan.Cancelled), text(r.when(s.FirstSendAt)), text(r.when(s.LastSendAt)),
+			})
+			if len(out.Rows) == campaignsShown {
+				return out, nil
+			}
+		}
+	}
+	return out, nil
+}
+
+func countStates(counts map[plan.State]int, states ...plan.State) int64 {
+	n := 0
+	for _, s := range states {
+		n += counts[s]
+	}
+	return int64(n)
+}
+
+// currentPlan is the newest plan of a campaign, or the plan of an id; nil where
+// there is none.
+func (p *Pages) currentPlan(r *request, id string) (*ledger.PlanStatus, error) {
+	if p.cfg.Campaigns == nil {
+		return nil, nil //nolint:nilnil // no plan is an answer
+	}
+	s, err := p.cfg.Campaigns.Status(r.Context(), id)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return nil, nil //nolint:nilnil // no plan is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// hasCampaign says whether a campaign is kept here, planned or not.
+func (p *Pages) hasCampaign(r *request, id string) (bool, error) {
+	if p.cfg.Campaigns == nil {
+		return false, nil
+	}
+	campaigns, err := p.cfg.Campaigns.Campaigns(r.Context())
+	return slices.ContainsFunc(campaigns, func(c campaign.Summary) bool { return c.ID == id }), err
+}
+
+func (p *Pages) newPlan(r *request, s *ledger.PlanStatus) (*planBody, error) {
+	report, err := p.cfg.Campaigns.Report(r.Context(), s.ID)
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[plan.State]int64, len(s.States))
+	for state, n := range s.States {
+		counts[state] = int64(n)
+	}
+	delivery := make(map[string]int64, len(s.Delivery))
+	for status, n := range s.Delivery {
+		delivery[string(status)] = int64(n)
+	}
+	return &planBody{
+		ID: s.ID, Figures: r.planFigures(s), States: r.statesBar(counts), Reasons: r.planReasons(s), Delivery: r.deliveryBar(delivery),
+		Accepted: s.States[plan.Accepted], Report: r.reportFacts(report), Commands: planCommands(s),
+	}, nil
+}
+
+func (r *request) planFigures(s *ledger.PlanStatus) []figure {
+	status := figure{Label: r.t("Status"), Value: r.t(string(s.Status)), Basis: r.t("planned by %s", s.Author), Definition: r.t(statusMeaning(s.Status))}
+	if s.ApprovedBy != "" {
+		status.Basis = r.t("approved by %s, %s", s.ApprovedBy, r.when(s.ApprovedAt))
+	}
+	done := int64(s.Messages) - countStates(s.States, plan.Waiting, plan.Claimed)
+	return []figure{
+		status,
+		{
+			Label: r.t("Progress"), Value: r.shareCell(done, int64(s.Messages)).Text, Basis: r.t("%d of %d messages are settled", done, s.Messages),
+			Definition: r.t("Settled: sent, or certain not to be."),
+		},
+		{Label: r.t("First send"), Value: r.day(s.FirstSendAt), Basis: clock(s.FirstSendAt), Definition: r.t("Of the messages that may be sent.")},
+		{Label: r.t("Last send"), Value: r.day(s.LastSendAt), Basis: clock(s.LastSendAt), Definition: r.t("The last one's own time; the number's pace may make it later.")},
+	}
+}
+
+func (r *request) planReasons(s *ledger.PlanStatus) table {
+	out := table{
+		Caption: r.t("Why messages are not sent"), Chart: "bars", Open: true,
+		Note:    r.t("Messages of the plan that a rule keeps back now, by the rule that had the last word. Those that only wait go out when it allows."),
+		Columns: []column{{Name: r.t("Rule")}, {Name: r.t("Messages"), Number: true, Draw: true}},
+	}
+	rules := slices.SortedFunc(maps.Keys(s.Rules), func(a, b policy.Rule) int {
+		if s.Rules[a] != s.Rules[b] {
+			return s.Rules[b] - s.Rules[a]
+		}
+		return strings.Compare(string(a), string(b))
+	})
+	for _, rule := range rules {
+		if s.Rules[rule] > 0 {
+			out.Rows = append(out.Rows, []cell{{Text: words(string(rule)), Sub: r.t(ruleMeaning(string(rule)))}, r.countCell(int64(s.Rules[rule]))})
+		}
+	}
+	return out
+}
+
+// reportFacts are the lines of the report that the other figures do not say.
+func (r *request) reportFacts(report *campaign.Report) []fact {
+	control := r.t("%d customers get no message", report.Control.Customers)
+	if report.Control.Percent == 0 {
+		control = r.t(controlMeaning(report.Control.Reason))
+	}
+	facts := []fact{
+		{Name: r.t("audience"), Value: r.plural(int64(report.Audience), "1 customer", "%d customers"), Definition: r.t("from the file as of %s", r.when(report.AsOf))},
+		{Name: r.t("to send"), Value: r.num(report.ToSend), Definition: r.t("when it was planned")},
+		{Name: r.t("template"), Value: report.Template.Name + ", " + report.Template.Language, Definition: string(report.Template.Category)},
+		{Name: r.t("account"), Value: report.Account, Definition: r.t("mode %s", string(report.Mode))},
+		{Name: r.t("control"), Value: control, Definition: r.t("customers kept back by this campaign, to tell what it brings")},
+		{Name: r.t("predicted cost"), Value: report.PredictedCost, Definition: r.t("unknown until there are rate cards")},
+		{Name: r.t("pace"), Value: r.t("%d a minute", report.PacePerMinute*max(1, report.Numbers)), Definition: r.t("of all numbers together")},
+		{Name: r.t("rules"), Value: report.RulesVersion, Definition: r.t("version of the policy")},
+	}
+	if report.LateAtPace > 0 {
+		facts = append(facts, fact{
+			Name: r.t("too many for the pace"), Value: r.num(report.LateAtPace),
+			Definition: r.t("would expire before their turn: give more days or numbers"),
+		})
+	}
+	return facts
+}
+
+// planCommands are what may be done with a plan as it stands, to paste.
+func planCommands(s *ledger.PlanStatus) []string {
+	switch s.Status {
+	case plan.Planned:
+		return []string{"goodhour campaign approve " + s.ID + " --hash " + s.Hash, "goodhour campaign cancel " + s.ID}
+	case plan.Approved, plan.Running:
+		return []string{"goodhour campaign pause " + s.ID, "goodhour campaign cancel " + s.ID, "goodhour campaign explain " + s.ID + " CUSTOMER"}
+	case plan.Paused:
+		return []string{"goodhour campaign resume " + s.ID, "goodhour campaign cancel " + s.ID}
+	case plan.Done, plan.CancelledPlan:
+	}
+	return []string{"goodhour campaign explain " + s.ID + " CUSTOMER"}
+}

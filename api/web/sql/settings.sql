@@ -1,0 +1,3 @@
+-- The models' settings, one row.
+select settings.*
+from staging.settings
