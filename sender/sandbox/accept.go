@@ -71,8 +71,11 @@ func (s *Sandbox) read(sent *sendRequest, one *Submission) (*template.Template, 
 	case sent.To != "" && !isPhone(sent.To):
 		return nil, refuseWith(100, "Recipient phone number is not valid.")
 	}
-	if i, found := s.world.Find(sent.To, sent.Recipient); found {
-		one.Customer, one.Stranger = i, ""
+	if i, found := s.find(sent.To, sent.Recipient); found {
+		one.Customer = i
+		if !s.isStranger(i) {
+			one.Stranger = ""
+		}
 	}
 	if sent.Type == "text" || sent.Type == "" {
 		return nil, checkText(sent)
@@ -249,7 +252,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, sent *sendRequest, one *Submissi
 func (s *Sandbox) accepted(sent *sendRequest, one *Submission) *sendAnswer {
 	contact := answerContact{Input: sent.To, WhatsAppID: strings.TrimPrefix(sent.To, "+")}
 	if one.Customer >= 0 {
-		contact.WhatsAppID = waID(s.world.customers[one.Customer].Phone)
+		contact.WhatsAppID = waID(s.customer(one.Customer).Phone)
 	}
 	if sent.To == "" {
 		contact = answerContact{Input: sent.Recipient, UserID: sent.Recipient}

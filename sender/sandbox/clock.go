@@ -26,10 +26,15 @@ type VirtualClock struct {
 	path string
 	wall func() time.Time
 
-	mu    sync.Mutex
-	now   time.Time
-	moved chan struct{} // closed, and replaced, at each advance
+	mu     sync.Mutex
+	now    time.Time
+	stored time.Time     // not before now
+	moved  chan struct{} // closed, and replaced, at each advance
 }
+
+// storedAhead is how far ahead of now a clock is stored, so that the steps of a
+// sender's pace are not a disk's sync each. After a restart it stands there.
+const storedAhead = time.Second
 
 // OpenVirtualClock opens the clock stored at path, or starts one there. A start
 // after the wall's time starts at the wall's.
@@ -45,6 +50,7 @@ func OpenVirtualClock(path string, start time.Time, wall func() time.Time) (*Vir
 		if err := c.store(c.now); err != nil {
 			return nil, err
 		}
+		c.stored = c.now
 		return c, nil
 	case err != nil:
 		return nil, fmt.Errorf("open virtual clock: %w", err)
@@ -53,6 +59,7 @@ func OpenVirtualClock(path string, start time.Time, wall func() time.Time) (*Vir
 		return nil, fmt.Errorf("open virtual clock %s: no time in it; write one in RFC 3339, not before the last that was used", path)
 	}
 	c.now = c.now.UTC()
+	c.stored = c.now
 	return c, nil
 }
 
@@ -81,25 +88,34 @@ func (c *VirtualClock) Wait(ctx context.Context, at time.Time) error {
 }
 
 // Advance moves the clock to an instant, but never back and never past the
-// wall, and wakes who waits. It returns where the clock stands then. The new
-// time is stored before anyone can see it.
+// wall, and wakes who waits. It returns where the clock stands then. A time not
+// before the new one is stored before anyone can see it.
 func (c *VirtualClock) Advance(to time.Time) (time.Time, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	to = to.UTC()
-	if wall := c.wall().UTC(); to.After(wall) {
-		to = wall
-	}
+	wall := c.wall().UTC()
+	to = earlier(to.UTC(), wall)
 	if !to.After(c.now) {
 		return c.now, nil
 	}
-	if err := c.store(to); err != nil {
-		return c.now, err
+	if to.After(c.stored) {
+		ahead := earlier(to.Add(storedAhead), wall)
+		if err := c.store(ahead); err != nil {
+			return c.now, err
+		}
+		c.stored = ahead
 	}
 	c.now = to
 	close(c.moved)
 	c.moved = make(chan struct{})
 	return c.now, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func (c *VirtualClock) store(now time.Time) error {

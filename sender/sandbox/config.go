@@ -64,6 +64,10 @@ type Config struct {
 	Clock      Clock
 	Limits     Limits
 	Faults     Faults
+	// AdmitStrangers gives WhatsApp to everybody with a phone or BSUID: who is
+	// not of the world does as its customers do. It is for a rehearsal with
+	// customers of one's own. Otherwise nobody else can be reached (131026).
+	AdmitStrangers bool
 	// Templates of the account. Nil means Templates().
 	Templates []template.Template
 	// Shop gets the orders of the world after its past. Nil: nobody does.

@@ -8,10 +8,11 @@ import (
 
 // country is where customers live, how their phones look, and how they write.
 type country struct {
-	code   string // ISO 3166-1 alpha-2
-	weight int    // share of all customers, in percent
-	zones  []zone
-	speech speech
+	code    string // ISO 3166-1 alpha-2
+	calling string // country code of phones, such as "+55"
+	weight  int    // share of all customers, in percent
+	zones   []zone
+	speech  speech
 	// phone makes the nth mobile of the country, in E.164.
 	phone func(n int) string
 }
@@ -35,15 +36,15 @@ type speech struct {
 // marketing to them.
 func countries() []country {
 	return []country{
-		{"BR", 29, []zone{{"America/Sao_Paulo", 80}, {"America/Manaus", 20}}, portuguese(), brazilian},
-		{"MX", 18, []zone{{"America/Mexico_City", 85}, {"America/Tijuana", 15}}, spanish("es-MX"), digits("+52", "55", 8)},
-		{"IN", 17, []zone{{"Asia/Kolkata", 100}}, english("en-IN", []string{"Aarav", "Priya", "Rohan", "Ananya"}, []string{"Sharma", "Patel", "Nair", "Singh"}), digits("+91", "98", 8)},
-		{"DE", 9, []zone{{"Europe/Berlin", 100}}, german(), digits("+49", "151", 8)},
-		{"GB", 8, []zone{{"Europe/London", 100}}, english("en-GB", []string{"Oliver", "Amelia", "George", "Isla"}, []string{"Smith", "Jones", "Taylor", "Brown"}), digits("+44", "74", 8)},
-		{"ES", 6, []zone{{"Europe/Madrid", 100}}, spanish("es-ES"), digits("+34", "6", 8)},
-		{"CN", 5, []zone{{"Asia/Shanghai", 100}}, chinese(), digits("+86", "139", 8)},
-		{"US", 4, []zone{{"America/New_York", 50}, {"America/Chicago", 30}, {"America/Los_Angeles", 20}}, english("en-US", []string{"James", "Mary", "Noah", "Emma"}, []string{"Johnson", "Miller", "Davis", "Moore"}), northAmerican},
-		{"AE", 4, []zone{{"Asia/Dubai", 100}}, english("en-AE", []string{"Omar", "Layla", "Yusuf", "Noor"}, []string{"Haddad", "Khan", "Rahman", "Saleh"}), digits("+971", "50", 7)},
+		{"BR", "+55", 29, []zone{{"America/Sao_Paulo", 80}, {"America/Manaus", 20}}, portuguese(), brazilian},
+		{"MX", "+52", 18, []zone{{"America/Mexico_City", 85}, {"America/Tijuana", 15}}, spanish("es-MX"), digits("+52", "55", 8)},
+		{"IN", "+91", 17, []zone{{"Asia/Kolkata", 100}}, english("en-IN", []string{"Aarav", "Priya", "Rohan", "Ananya"}, []string{"Sharma", "Patel", "Nair", "Singh"}), digits("+91", "98", 8)},
+		{"DE", "+49", 9, []zone{{"Europe/Berlin", 100}}, german(), digits("+49", "151", 8)},
+		{"GB", "+44", 8, []zone{{"Europe/London", 100}}, english("en-GB", []string{"Oliver", "Amelia", "George", "Isla"}, []string{"Smith", "Jones", "Taylor", "Brown"}), digits("+44", "74", 8)},
+		{"ES", "+34", 6, []zone{{"Europe/Madrid", 100}}, spanish("es-ES"), digits("+34", "6", 8)},
+		{"CN", "+86", 5, []zone{{"Asia/Shanghai", 100}}, chinese(), digits("+86", "139", 8)},
+		{"US", "+1", 4, []zone{{"America/New_York", 50}, {"America/Chicago", 30}, {"America/Los_Angeles", 20}}, english("en-US", []string{"James", "Mary", "Noah", "Emma"}, []string{"Johnson", "Miller", "Davis", "Moore"}), northAmerican},
+		{"AE", "+971", 4, []zone{{"Asia/Dubai", 100}}, english("en-AE", []string{"Omar", "Layla", "Yusuf", "Noor"}, []string{"Haddad", "Khan", "Rahman", "Saleh"}), digits("+971", "50", 7)},
 	}
 }
 

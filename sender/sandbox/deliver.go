@@ -93,12 +93,16 @@ func (s *Sandbox) deliver(ctx context.Context, batch []told) error {
 
 // persist tries until it works or the context ends.
 func (s *Sandbox) persist(ctx context.Context, complaint string, try func(context.Context) error) error {
+	told := ""
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := try(ctx)
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.config.Logger.Warn("sandbox tries again", slog.String("what", complaint), slog.Any("error", err), slog.Duration("wait", wait))
+		if told != err.Error() { // the same trouble is told once
+			told = err.Error()
+			s.config.Logger.Warn("sandbox tries again until it works", slog.String("what", complaint), slog.Any("error", err))
+		}
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}

@@ -64,6 +64,7 @@ const (
 	wamidDraw
 	faultDraw
 	traceDraw
+	strangerDraw
 )
 
 // messageID makes an id that looks like one of Meta's: "wamid." and base64,

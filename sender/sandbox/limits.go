@@ -66,7 +66,7 @@ func (l *limits) restore(past []Submission, now time.Time) {
 
 // recipient is whom the limits count a submission for.
 func (one *Submission) recipient() (id identity.ID) {
-	if one.Customer >= 0 {
+	if one.Stranger == "" {
 		binary.BigEndian.PutUint64(id[8:], uint64(one.Customer)+1)
 		return id
 	}

@@ -36,12 +36,17 @@ func (k stepKind) status() string {
 // reaction is what comes of an accepted submission: what the platform knew at
 // once, else what the customer does.
 func (s *Sandbox) reaction(one *Submission) Reaction {
-	if one.FailCode != 0 {
+	switch {
+	case one.FailCode != 0:
 		return failed(one.At.Add(2*time.Second), one.FailCode)
+	case one.Customer < 0: // a stranger who was admitted, and is no longer
+		return failed(one.At.Add(2*time.Second), codeUndeliverable)
 	}
-	return s.world.React(one.Customer, Message{
-		ID: one.reactedTo(), AcceptedAt: one.At, Category: one.Category, StopButton: s.stopButton(one),
-	})
+	m := Message{ID: one.reactedTo(), AcceptedAt: one.At, Category: one.Category, StopButton: s.stopButton(one)}
+	if s.isStranger(one.Customer) {
+		return s.world.react(s.customer(one.Customer), s.world.strangerKey(one.Stranger).text(m.ID), m)
+	}
+	return s.world.React(one.Customer, m)
 }
 
 // reactedTo names the message; a caller that gave no id gets another reaction

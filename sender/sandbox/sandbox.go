@@ -42,6 +42,7 @@ type Sandbox struct {
 	attempts    map[string]int      // by message id, in-flight ones included
 	accepting   map[int64]time.Time // times of calls that are being logged
 	people      map[int]*person
+	strangers   strangers
 	limits      *limits
 	queue       queue
 	orders      []shopOrder // caused by messages and not told yet
@@ -161,6 +162,12 @@ func (s *Sandbox) remember() {
 func (s *Sandbox) recall(one Submission) {
 	s.seq = one.Seq
 	s.attempts[one.MessageID]++
+	if one.Stranger != "" {
+		one.Customer = -1
+		if i, found := s.find(addressOf(one.Stranger)); found {
+			one.Customer = i
+		}
+	}
 	if s.config.Limits.MarketingPerDay > 0 && one.Outcome == Accepted && one.Category == plan.Marketing && one.FailCode == 0 {
 		p := s.person(one.Customer)
 		p.marketing = append(p.marketing, one.At)
@@ -193,7 +200,8 @@ func (s *Sandbox) register(one Submission) {
 	if p := s.people[one.Customer]; !is.StoppedAt.IsZero() && (p == nil || p.stoppedAt.IsZero() || is.StoppedAt.Before(p.stoppedAt)) {
 		s.person(one.Customer).stoppedAt = is.StoppedAt
 	}
-	if is.OrderedAt.After(s.marks.ShopUntil) {
+	// What strangers order is not the world's shop's to tell.
+	if is.OrderedAt.After(s.marks.ShopUntil) && !s.isStranger(one.Customer) {
 		s.orders = append(s.orders, shopOrder{at: is.OrderedAt, submission: index})
 	}
 	s.queue.add(index, s.steps(&one, &is), s.marks.WebhooksUntil)

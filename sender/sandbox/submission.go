@@ -48,8 +48,9 @@ type Submission struct {
 	Category plan.Category `json:"category,omitempty"`
 	Template string        `json:"template,omitempty"`
 	Language string        `json:"language,omitempty"`
-	// Customer is the index in the world; -1 for a stranger, whose address is
-	// then kept to tell that it cannot be reached.
+	// Customer is the index in the world; -1 for a stranger who cannot be
+	// reached. One who is admitted has an index beyond the world's, until the
+	// next start. A stranger's address is kept: nothing else tells who it is.
 	Customer int    `json:"customer"`
 	Stranger string `json:"stranger,omitempty"`
 }

@@ -77,7 +77,7 @@ func (s *Sandbox) tell(v *wireValue, t *told) {
 		v.Statuses = append(v.Statuses, strangerStatus(t))
 		return
 	}
-	c := &s.world.customers[t.submission.Customer]
+	c := s.customer(t.submission.Customer)
 	switch {
 	case t.is.isStatus():
 		v.Statuses = append(v.Statuses, s.status(c, t))
@@ -125,11 +125,8 @@ func (s *Sandbox) status(c *Customer, t *told) wireStatus {
 // strangerStatus tells that nobody of the world has the address.
 func strangerStatus(t *told) wireStatus {
 	status := bareStatus(t)
-	if isPhone(t.submission.Stranger) {
-		status.RecipientID = strings.TrimPrefix(t.submission.Stranger, "+")
-	} else {
-		status.RecipientUserID = t.submission.Stranger
-	}
+	phone, bsuid := addressOf(t.submission.Stranger)
+	status.RecipientID, status.RecipientUserID = strings.TrimPrefix(phone, "+"), bsuid
 	return status
 }
 
