@@ -5,14 +5,24 @@ GO       ?= go
 TAGS     ?= duckdb_arrow
 GOFLAGS  += -trimpath
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FILE     ?= data/goodhour.duckdb
+OUT      ?= data/engagement.ipynb
+DEMO_DIR ?= data-demo
 TOOL     := $(GO) tool -modfile=.ci/tools.mod
 export GOFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test soak fuzz hooks clean
+.PHONY: help demo build charts test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test soak \
+        pages-test demo-check notebook-venv notebook notebook-test fuzz hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: charts build ## the whole loop on an invented world, with the dashboard, until Ctrl-C
+	bin/goodhour demo
+
+charts: ## get the pages' chart library (needs npm; without it pages show tables)
+	@api/web/fetch.sh charts || echo "The pages will show tables instead of charts."
 
 build: ## build bin/goodhour
 	$(GO) build -tags $(TAGS) -ldflags "-X main.version=$(VERSION)" -o bin/goodhour ./cmd/goodhour
@@ -54,13 +64,33 @@ fmt-check: ## fail where the Go code is not formatted
 	$(TOOL) golangci-lint fmt --diff
 
 vet: ## go vet, with every build tag
-	$(GO) vet -tags $(TAGS),kafka,cdnow,soak ./...
+	$(GO) vet -tags $(TAGS),kafka,cdnow,soak,chromium ./...
 
 lint: ## golangci-lint (.golangci.yml)
-	$(TOOL) golangci-lint run --build-tags $(TAGS),kafka,cdnow,soak ./...
+	$(TOOL) golangci-lint run --build-tags $(TAGS),kafka,cdnow,soak,chromium ./...
 
 bench: ## print the benchmarks' figures
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -timeout 30m ./ingest ./warehouse
+
+demo-check: charts build ## run the demo to its end and check its promises (DEMO_DIR names the directory)
+	bin/goodhour demo --check --data $(DEMO_DIR)
+
+pages-test: charts ## look at every page in a real Chromium (needs chromium)
+	api/web/fetch.sh axe
+	$(GO) test -tags $(TAGS),chromium -count=1 -v -timeout 15m -run TestChromium ./api/web
+
+notebook-venv: .venv/installed ## get what the notebook needs into .venv (needs python3 with venv)
+
+.venv/installed: notebooks/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement notebooks/requirements.txt
+	@touch $@
+
+notebook: notebook-venv ## execute the notebook on FILE into OUT
+	.venv/bin/python notebooks/run.py $(FILE) $(OUT)
+
+notebook-test: build notebook-venv ## execute the notebook on data made here
+	.venv/bin/python notebooks/test.py bin/goodhour
 
 fuzz: ## fuzz every parser of outside bytes for 20 seconds each
 	@for pkg in $$($(GO) list ./...); do \

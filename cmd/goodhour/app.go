@@ -14,6 +14,8 @@ import (
 	"github.com/goodhour/goodhour/ingest/broker"
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/ingest/identity"
+	"github.com/goodhour/goodhour/sender"
+	"github.com/goodhour/goodhour/sender/policy"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -21,15 +23,20 @@ import (
 // here and nowhere else.
 type app struct {
 	cfg   Config
+	world string // whose customers the data directory holds; empty: not decided
 	log   *slog.Logger
-	now   func() time.Time
+	now   func() time.Time // the wall's
+	clock sender.Clock     // the customers': the wall's too, but in the demo
 	keyer *identity.Keyer
+	rules *policy.Rules
 
 	broker    *broker.Broker // nil where brokers are configured
 	kafka     *ingest.Kafka
 	producer  *ingest.Producer
 	warehouse *warehouse.DB
 	consumer  *ingest.Consumer
+
+	sending sending
 
 	library *warehouse.Library
 	// publishing is held by the one model run at a time.
@@ -43,7 +50,12 @@ type app struct {
 // openApp opens the data directory and begins to load the topics. Close stops
 // it. Only one process at a time can have a data directory open.
 func openApp(ctx context.Context, c *cli) (_ *app, err error) {
-	a := &app{cfg: c.cfg, log: c.log, now: c.now, publishing: make(chan struct{}, 1)}
+	return openAppAt(ctx, c, wallClock{})
+}
+
+// openAppAt is openApp with another clock for the customers' time.
+func openAppAt(ctx context.Context, c *cli, clock sender.Clock) (_ *app, err error) {
+	a := &app{cfg: c.cfg, log: c.log, now: c.now, clock: clock, publishing: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -64,6 +76,9 @@ func openApp(ctx context.Context, c *cli) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.world, err = claimWorld(&a.cfg); err != nil {
+		return nil, err
+	}
 	if err := os.RemoveAll(tempPath(&a.cfg)); err != nil {
 		return nil, fmt.Errorf("remove what an import left behind: %w", err)
 	}
@@ -71,7 +86,13 @@ func openApp(ctx context.Context, c *cli) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.openLedger(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.openLog(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openSending(c.env); err != nil {
 		return nil, err
 	}
 	a.start(ctx)
@@ -111,22 +132,7 @@ func (a *app) openLog(ctx context.Context) error {
 		return fmt.Errorf("prepare the topics: %w", err)
 	}
 	a.producer = ingest.NewProducer(a.kafka)
-	a.consumer, err = ingest.NewConsumer(ingest.ConsumerConfig{
-		Kafka:  a.kafka,
-		Topics: a.kafka.EventTopics(),
-		Loader: a.warehouse,
-		NewDecoder: func() *event.Decoder {
-			return event.NewDecoder(a.keyer)
-		},
-		Limits: ingest.Limits{
-			Records: a.cfg.Load.BatchRows,
-			Bytes:   int(a.cfg.Load.BatchBytes),
-			Age:     time.Duration(a.cfg.Load.BatchAge),
-		},
-		Group:  a.cfg.Kafka.Group,
-		Logger: a.log,
-		Now:    a.now,
-	})
+	a.consumer, err = a.newConsumer(a.warehouse, a.loadLimits(), a.cfg.Kafka.Group)
 	return err
 }
 
@@ -134,6 +140,7 @@ func (a *app) openLog(ctx context.Context) error {
 func (a *app) start(ctx context.Context) {
 	a.context, a.stop = context.WithCancel(ctx)
 	a.loop("consumer", a.consumer.Run)
+	a.loop("ledger", a.sending.consumer.Run)
 	a.loop("dead letters", a.publishDeadLetters)
 	if a.broker != nil {
 		a.loop("retention", a.retain)
@@ -196,10 +203,21 @@ func (a *app) applyRetention(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range a.consumer.Status().Partitions {
-		loaded[ingest.TopicPartition{Topic: p.Topic, Partition: p.Partition.Partition}] = max(p.NextOffset, 0)
+	// What only one of the two projections has read must stay.
+	read := nextOffsets(a.sending.consumer)
+	for name, next := range nextOffsets(a.consumer) {
+		loaded[name] = min(next, read[name])
 	}
 	return a.broker.ApplyRetention(loaded, int64(a.cfg.Kafka.EmbeddedRetention))
+}
+
+// nextOffsets is how far a consumer has loaded each partition.
+func nextOffsets(consumer *ingest.Consumer) map[ingest.TopicPartition]int64 {
+	out := make(map[ingest.TopicPartition]int64)
+	for _, p := range consumer.Status().Partitions {
+		out[ingest.TopicPartition{Topic: p.Topic, Partition: p.Partition.Partition}] = max(p.NextOffset, 0)
+	}
+	return out
 }
 
 // invalidated is closed when DuckDB has given the warehouse up, as it does on a
@@ -241,6 +259,7 @@ func (a *app) Close() error {
 	if a.broker != nil {
 		a.broker.Close()
 	}
+	errs = append(errs, a.sending.close())
 	if a.library != nil {
 		errs = append(errs, a.library.Close())
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +12,10 @@ import (
 	"time"
 
 	"github.com/goodhour/goodhour/api"
+	"github.com/goodhour/goodhour/api/web"
+	"github.com/goodhour/goodhour/ingest"
+	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/sender/plan"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -39,6 +45,7 @@ func runServe(ctx context.Context, c *cli, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopControl()) }()
 	a.loop("models", a.publishOften)
+	a.startSending()
 	a.announce(c, listener.Addr().String())
 	select {
 	case <-ctx.Done():
@@ -50,34 +57,127 @@ func runServe(ctx context.Context, c *cli, args []string) (err error) {
 	}
 }
 
-// api wires the HTTP API to the parts that run here.
+// api wires the HTTP API and the dashboard to the parts that run here.
 func (a *app) api() (*api.Server, error) {
 	keys, err := api.OpenKeys(keysPath(&a.cfg), a.now)
 	if err != nil {
 		return nil, err
 	}
-	return api.New(api.Config{
-		Library:    a.library,
-		Publisher:  a.producer,
-		Keyer:      a.keyer,
-		Keys:       keys,
-		Audit:      api.OpenAudit(filepath.Join(a.cfg.Data, "audit.log"), a.now),
-		RequireKey: a.cfg.API.RequireKey,
-		Status:     a.status,
-		Now:        a.now,
-		Logger:     a.log,
-		Version:    buildVersion(),
+	pages, err := web.New(web.Config{
+		Library:   a.library,
+		Status:    a.pageStatus,
+		Campaigns: a.sending.campaigns,
+		Accounts:  a.pageAccounts(),
+		Demo:      a.world == worldDemo,
+		Version:   buildVersion(),
+		Now:       a.now,
+		Logger:    a.log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Library:       a.library,
+		Publisher:     a.producer,
+		Keyer:         a.keyer,
+		Keys:          keys,
+		Audit:         api.OpenAudit(filepath.Join(a.cfg.Data, "audit.log"), a.now),
+		RequireKey:    a.cfg.API.RequireKey,
+		Status:        a.status,
+		Campaigns:     a.sending.campaigns,
+		Accounts:      a.accountNames(),
+		Templates:     a.sending.ledger.Templates,
+		SyncTemplates: a.syncTemplates,
+		Webhooks:      webhooks(a.sending.accounts),
+		DeadLetter:    a.deadLetterWebhook,
+		PublicURL:     a.cfg.publicURL(),
+		Pages:         pages,
+		Now:           a.now,
+		Logger:        a.log,
+		Version:       buildVersion(),
+	})
+}
+
+func (a *app) pageAccounts() []web.Account {
+	out := make([]web.Account, len(a.sending.accounts))
+	for i := range a.sending.accounts {
+		c := &a.sending.accounts[i].config
+		out[i] = web.Account{Name: c.Name, Provider: c.Provider, Mode: plan.Mode(c.Mode)}
+	}
+	return out
+}
+
+func (a *app) accountNames() []string {
+	out := make([]string, len(a.sending.accounts))
+	for i := range a.sending.accounts {
+		out[i] = a.sending.accounts[i].config.Name
+	}
+	return out
+}
+
+// pageStatus tells the pages how loading stands.
+func (a *app) pageStatus(ctx context.Context) web.Status {
+	var out web.Status
+	for _, check := range a.status(ctx).Checks {
+		if !check.OK {
+			out.Problems = append(out.Problems, check.Name+": "+check.Detail)
+		}
+	}
+	for _, p := range a.consumer.Status().Partitions {
+		if p.Break != nil {
+			out.Problems = append(out.Problems, p.Break.Error())
+		}
+		out.RecordsBehind += max(0, p.HighWatermark-max(p.NextOffset, p.LogStart, 0))
+	}
+	return out
+}
+
+func (a *app) syncTemplates(ctx context.Context, account string) (int, error) {
+	if a.sending.sender == nil {
+		return 0, errors.New("no account is configured; add one under accounts: in the configuration")
+	}
+	return a.sending.sender.SyncTemplates(ctx, account)
+}
+
+// deadLetterWebhook keeps a webhook that could not be read, whole: as a record
+// of a type that nobody reads, which both projections pass over and the
+// warehouse files among its dead letters.
+func (a *app) deadLetterWebhook(ctx context.Context, source string, body []byte, reason string) error {
+	id := sha256.Sum256(body)
+	return a.producer.PublishRecords(ctx, []event.Record{{
+		Topic: a.kafka.Topic(event.TopicAccount),
+		Value: body,
+		Headers: []event.Header{
+			{Key: "content-type", Value: []byte("application/json")},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: []byte(hex.EncodeToString(id[:]))},
+			{Key: "ce_source", Value: []byte(source)},
+			{Key: "ce_type", Value: []byte("goodhour.webhook.unreadable.v1")},
+			{Key: ingest.HeaderDeadLetterReason, Value: []byte(reason)},
+		},
+	}})
+}
+
+// publicURL is how providers reach the API.
+func (c *Config) publicURL() string {
+	if c.API.PublicURL != "" {
+		return c.API.PublicURL
+	}
+	return "http://" + c.API.Listen
 }
 
 // status tells the API how loading stands.
 func (a *app) status(context.Context) api.Status {
 	now := a.consumer.Status()
-	loading := api.Check{Name: "topics", OK: now.Error == nil}
-	if now.Error != nil {
-		loading.Detail = now.Error.Error()
+	check := func(name string, err error) api.Check {
+		if err != nil {
+			return api.Check{Name: name, Detail: err.Error()}
+		}
+		return api.Check{Name: name, OK: true}
 	}
-	out := api.Status{Checks: []api.Check{loading}}
+	out := api.Status{Checks: []api.Check{
+		check("topics", now.Error), check("ledger", a.sending.consumer.Status().Error),
+	}}
 	for _, p := range now.Partitions {
 		partition := api.Partition{
 			Topic: p.Topic, Partition: p.Partition.Partition, NextOffset: p.NextOffset, HighWatermark: p.HighWatermark,
@@ -115,6 +215,11 @@ func (a *app) announce(c *cli, address string) {
 		fmt.Fprintf(c.stderr, "Topics: Kafka at %v, prefix %s\n", a.cfg.Kafka.Brokers, a.cfg.Kafka.TopicPrefix)
 	}
 	file := warehouse.PublishedLink(a.cfg.Data)
+	for i := range a.sending.accounts {
+		account := &a.sending.accounts[i].config
+		fmt.Fprintf(c.stderr, "Account %s: mode %s; webhooks come to %s/webhooks/%s\n", account.Name, account.Mode, a.cfg.publicURL(), account.Provider)
+	}
+	fmt.Fprintf(c.stderr, "Dashboard: http://%s/\n", address)
 	fmt.Fprintf(c.stderr, "API: http://%s/v1/segments (GET /openapi.json lists all)\n", address)
 	fmt.Fprintf(c.stderr, "SQL: goodhour sql --data %s \"from marts.segments\"\n", a.cfg.Data)
 	fmt.Fprintf(c.stderr, "DuckDB shell: duckdb -readonly %s\n", file)

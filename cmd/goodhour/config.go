@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -32,6 +33,12 @@ type Config struct {
 	SQL       SQLConfig       `yaml:"sql"`
 	API       APIConfig       `yaml:"api"`
 	Log       LogConfig       `yaml:"log"`
+	// Accounts are those that campaigns may be sent from.
+	Accounts []AccountConfig `yaml:"accounts"`
+	Sender   SenderConfig    `yaml:"sender"`
+
+	// demo is set by the command of that name alone.
+	demo bool
 }
 
 // KafkaConfig says where the topics are. Without brokers goodhour runs an
@@ -125,6 +132,20 @@ type APIConfig struct {
 	Listen string `yaml:"listen"`
 	// RequireKey refuses requests without a key even on loopback.
 	RequireKey bool `yaml:"require_key"`
+	// PublicURL is how the world reaches the API, such as https://wa.example.org:
+	// providers call <public_url>/webhooks/<provider>. Empty: http://<listen>.
+	PublicURL string `yaml:"public_url"`
+}
+
+// SenderConfig limits the sender's ledger and says by which rules it sends.
+type SenderConfig struct {
+	MemoryLimit Size `yaml:"memory_limit"`
+	Threads     int  `yaml:"threads"`
+	// RulesFile holds the policy's rules; empty: the built-in ones.
+	RulesFile string `yaml:"rules_file"`
+	// ParametersKept is how long a settled message's parameters, which are
+	// personal, stay in the ledger.
+	ParametersKept Duration `yaml:"parameters_kept"`
 }
 
 // LogConfig says what is logged and how.
@@ -150,9 +171,10 @@ func defaultConfig() Config {
 			AsOf: asOfNow, Every: Duration(5 * time.Minute), MemoryLimit: 2 << 30, Threads: 2,
 			Deadline: Duration(10 * time.Minute), OwnDeadline: Duration(time.Minute),
 		},
-		SQL: SQLConfig{MemoryLimit: 512 << 20, Threads: 2, Queries: 4, Timeout: Duration(30 * time.Second)},
-		API: APIConfig{Listen: "127.0.0.1:8080"},
-		Log: LogConfig{Level: "info", Format: "text"},
+		SQL:    SQLConfig{MemoryLimit: 512 << 20, Threads: 2, Queries: 4, Timeout: Duration(30 * time.Second)},
+		API:    APIConfig{Listen: "127.0.0.1:8080"},
+		Log:    LogConfig{Level: "info", Format: "text"},
+		Sender: SenderConfig{MemoryLimit: 512 << 20, Threads: 1, ParametersKept: Duration(7 * 24 * time.Hour)},
 	}
 }
 
@@ -296,6 +318,9 @@ type settableField struct {
 func settableFields(v reflect.Value, prefix string) []settableField {
 	var out []settableField
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		key := prefix + v.Type().Field(i).Tag.Get("yaml")
 		if f := v.Field(i); f.Kind() == reflect.Struct {
 			out = append(out, settableFields(f, key+".")...)
@@ -397,6 +422,14 @@ func (c *Config) problems() []error {
 	add(c.SQL.Timeout > 0, "sql.timeout: want more than 0")
 	_, _, err := net.SplitHostPort(c.API.Listen)
 	add(err == nil, "api.listen: want host:port, got %q", c.API.Listen)
+	if c.API.PublicURL != "" {
+		u, err := url.Parse(c.API.PublicURL)
+		add(err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.Path == "",
+			"api.public_url: want https://host, got %q", c.API.PublicURL)
+	}
+	add(c.Sender.MemoryLimit >= 128<<20, "sender.memory_limit: want at least 128MiB, got %s", c.Sender.MemoryLimit)
+	add(c.Sender.Threads > 0, "sender.threads: want at least 1, got %d", c.Sender.Threads)
+	p = append(p, accountProblems(c.Accounts)...)
 	add(oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level: want debug, info, warn or error, got %q", c.Log.Level)
 	add(oneOf(c.Log.Format, "text", "json"), "log.format: want text or json, got %q", c.Log.Format)
 	return p

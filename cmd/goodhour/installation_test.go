@@ -98,7 +98,7 @@ func (i *installation) shareIdentityKey(t *testing.T, from *installation) {
 	}
 }
 
-// process is a serve in a process of its own.
+// process is a goodhour in a process of its own.
 type process struct {
 	cmd    *exec.Cmd
 	out    *transcript
@@ -108,14 +108,19 @@ type process struct {
 // serve starts a serve on the installation; more are further arguments.
 func (i *installation) serve(t *testing.T, more ...string) *process {
 	t.Helper()
+	return startProcess(t, nil, append(append([]string{"serve"}, i.settings()...), more...)...)
+}
+
+// startProcess starts a goodhour; env is added to this process's own.
+func startProcess(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{out: newTranscript(), exited: make(chan error, 1)}
-	args := append(append([]string{"serve"}, i.settings()...), more...)
 	p.cmd = exec.Command(self, args...) //nolint:gosec // ourselves
-	p.cmd.Env = append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1")
+	p.cmd.Env = append(append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -145,7 +150,7 @@ func (p *process) stop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-p.exited; err != nil {
-		t.Errorf("serve ended with %v\n%s", err, p.output())
+		t.Errorf("goodhour ended with %v\n%s", err, p.output())
 	}
 }
 
@@ -164,9 +169,9 @@ func (p *process) await(ctx context.Context, t *testing.T, before, after string)
 		select {
 		case <-grown:
 		case err := <-p.exited:
-			t.Fatalf("serve ended: %v\n%s", err, p.output())
+			t.Fatalf("goodhour ended: %v\n%s", err, p.output())
 		case <-ctx.Done():
-			t.Fatalf("serve did not say %q: %v\n%s", before, context.Cause(ctx), p.output())
+			t.Fatalf("goodhour did not say %q: %v\n%s", before, context.Cause(ctx), p.output())
 		}
 	}
 }

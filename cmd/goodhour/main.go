@@ -68,12 +68,16 @@ func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(fo
 
 func commands() []command {
 	return []command{
-		{"serve", "", "run everything in one process: loading, models, API", "", runServe},
+		{"serve", "", "run everything in one process: loading, models, sending, API, dashboard", "", runServe},
 		{"import", "orders|customers|consents|messages FILE...", "turn files (CSV, JSON, Parquet) into events", "\ngoodhour import orders -h shows the flags.\n", runImport},
 		{"publish", "[--as-of TIME]", "run the models on what is loaded and publish the file that everybody reads", "", runPublish},
 		{"sql", "[--format F] [--out FILE] QUERY", "a select on the published file", "", runSQL},
 		{"export", "[--format F] [--out FILE] RELATION", "a whole relation of the published file; without a name, the list", "", runExport},
 		{"models", "run|test DIR|lint|graph", "the SQL models and your own beside them", "", runModels},
+		{"campaign", "create FILE|list|plan ID|report ID|approve ID --hash H|pause ID|pause --all|resume ID|cancel ID|status ID|explain ID CUSTOMER", "plan a campaign, approve it, watch it, ask why", "\nID is a campaign's or a plan's; a campaign's means its newest plan.\n", runCampaign},
+		{"template", "sync ACCOUNT|list ACCOUNT", "the templates that an account has at its provider", "", runTemplate},
+		{"sandbox", "[--listen ADDR] [--dir DIR] [--webhook URL]", "a WhatsApp Cloud API of your own on this machine, with invented customers", "\ngoodhour sandbox -h shows the flags.\n", runSandbox},
+		{"demo", "[--check] [--no-serve]", "the whole loop on an invented world, in data-demo", "\ngoodhour demo -h shows the flags.\n", runDemo},
 		{"deadletter", "list|show ID|replay ID...", "records that could not become events", "", runDeadLetter},
 		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", "", runOffsets},
 		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", "", runKey},

@@ -284,11 +284,11 @@ func (a *app) loadedOffsets() int64 {
 func (a *app) asOf(ctx context.Context, text string) (time.Time, error) {
 	switch text {
 	case asOfNow:
-		return a.now(), nil
+		return a.clock.Now(), nil
 	case asOfLastEvent:
 		last, err := a.warehouse.LastEventTime(ctx)
 		if err == nil && last.IsZero() {
-			last = a.now()
+			last = a.clock.Now()
 		}
 		return last, err
 	default:
