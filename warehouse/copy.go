@@ -15,6 +15,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 )
 
 // Copy is what a copy of the warehouse holds.
@@ -117,7 +118,7 @@ func copyTo(ctx context.Context, conn *sql.Conn, path string) (_ Copy, err error
 func copyTables(ctx context.Context, tx *sql.Tx, to string) (Copy, error) {
 	var c Copy
 	var err error
-	if c.Offsets, err = positions(ctx, tx); err != nil {
+	if c.Offsets, err = dbfile.Positions(ctx, tx); err != nil {
 		return Copy{}, fmt.Errorf("read the offsets: %w", err)
 	}
 	tables, err := copiedTables(ctx, tx)
@@ -135,23 +136,6 @@ func copyTables(ctx context.Context, tx *sql.Tx, to string) (Copy, error) {
 		}
 	}
 	return c, nil
-}
-
-func positions(ctx context.Context, tx *sql.Tx) ([]event.Position, error) {
-	rows, err := tx.QueryContext(ctx, selectPositions)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []event.Position
-	for rows.Next() {
-		var p event.Position
-		if err := rows.Scan(&p.ClusterID, &p.Topic, &p.TopicID, &p.Partition.Partition, &p.NextOffset); err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, rows.Err()
 }
 
 // copiedTables lists the tables to copy, quoted.

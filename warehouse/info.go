@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 	"github.com/goodhour/goodhour/warehouse/internal/stream"
 )
 
@@ -84,7 +85,7 @@ func readInfo(ctx context.Context, control *stream.Conn) (Info, error) {
 	if info.PublishedAt, ok = row[1].(time.Time); !ok {
 		return Info{}, fmt.Errorf("read ops.publication: published_at is %v", row[1])
 	}
-	if rows, err = collect(ctx, control, selectPositions); err != nil {
+	if rows, err = collect(ctx, control, dbfile.SelectPositions); err != nil {
 		return Info{}, fmt.Errorf("read ops.offsets: %w", err)
 	}
 	for _, row := range rows {

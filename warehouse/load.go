@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 	"github.com/goodhour/goodhour/warehouse/internal/bulk"
 )
 
@@ -22,7 +23,7 @@ const decimalScale = 4
 func (db *DB) Load(ctx context.Context, batch *event.Batch) error {
 	var ids unseen
 	err := db.update(ctx, func() error {
-		if err := db.move(ctx, batch.Moves); err != nil {
+		if err := dbfile.Move(ctx, writer{db.conn}, batch.Moves, db.now()); err != nil {
 			return err
 		}
 		for _, kind := range event.Kinds() {

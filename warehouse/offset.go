@@ -6,121 +6,35 @@ import (
 	"fmt"
 
 	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 	"github.com/goodhour/goodhour/warehouse/internal/bulk"
 )
 
-const (
-	selectPositions = `
-select cluster_id, topic, topic_id, "partition", next_offset
-from ops.offsets
-order by topic, "partition"`
-	// A topic id that is not known, on either side, fits every id: a broker that
-	// is brought up to date begins to tell them.
-	selectOffset = `
-select next_offset
-from ops.offsets
-where topic = $1 and "partition" = $2 and cluster_id = $3
-    and ($4 = '' or topic_id = '' or topic_id = $4)`
-	countElsewhere = `select count(*) from ops.offsets where topic = $1 and "partition" = $2`
-	insertOffset   = `insert into ops.offsets values ($1, $2, $3, $4, $5, $6)`
-	updateOffset   = `
-update ops.offsets
-set next_offset = $1, loaded_at = $2, topic_id = case $3 when '' then topic_id else $3 end
-where topic = $4 and "partition" = $5`
-	deleteOffset     = `delete from ops.offsets where topic = $1 and "partition" = $2`
-	insertAcceptance = `
-insert into ops.acceptances
-select $1, $2, $3, $4, $5, stored.cluster_id, stored.topic_id, stored.next_offset, $6, $7, $8, $9
-from (select 1) as one
-left join ops.offsets as stored on stored.topic = $2 and stored."partition" = $4`
-)
-
 // Positions returns how far each partition has been loaded.
-func (db *DB) Positions(ctx context.Context) ([]event.Position, error) {
-	var out []event.Position
-	err := db.View(ctx, func(conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, selectPositions)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var p event.Position
-			if err := rows.Scan(&p.ClusterID, &p.Topic, &p.TopicID, &p.Partition.Partition, &p.NextOffset); err != nil {
-				return err
-			}
-			out = append(out, p)
-		}
-		return rows.Err()
+func (db *DB) Positions(ctx context.Context) (out []event.Position, err error) {
+	err = db.View(ctx, func(conn *sql.Conn) error {
+		out, err = dbfile.Positions(ctx, conn)
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the positions: %w", err)
-	}
-	return out, nil
-}
-
-// move advances the partitions, each only from where its move begins.
-func (db *DB) move(ctx context.Context, moves []event.Move) error {
-	at := bulk.Timestamp(db.now().UnixMicro())
-	for _, m := range moves {
-		stored, err := db.storedOffset(ctx, m.Partition)
-		if err != nil {
-			return fmt.Errorf("read the position of partition %d of %s: %w", m.Partition.Partition, m.Topic, err)
-		}
-		if stored != m.From {
-			return &event.FencedError{Move: m, Stored: stored}
-		}
-		if stored < 0 {
-			_, err = db.conn.Exec(ctx, insertOffset, m.ClusterID, m.Topic, m.TopicID, m.Partition.Partition, m.To, at)
-		} else {
-			_, err = db.conn.Exec(ctx, updateOffset, m.To, at, m.TopicID, m.Topic, m.Partition.Partition)
-		}
-		if err != nil {
-			return fmt.Errorf("move partition %d of %s to offset %d: %w", m.Partition.Partition, m.Topic, m.To, err)
-		}
-	}
-	return nil
-}
-
-// storedOffset returns -1 where nothing is stored for the partition.
-func (db *DB) storedOffset(ctx context.Context, p event.Partition) (int64, error) {
-	found, err := db.conn.Ints(ctx, selectOffset, p.Topic, p.Partition, p.ClusterID, p.TopicID)
-	if err != nil {
-		return 0, err
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	elsewhere, err := db.conn.Ints(ctx, countElsewhere, p.Topic, p.Partition)
-	if err != nil {
-		return 0, err
-	}
-	if elsewhere[0] > 0 {
-		return 0, fmt.Errorf("it stands in another log, not in topic id %q of cluster %q: "+
-			"a re-created topic or another cluster must be accepted first", p.TopicID, p.ClusterID)
-	}
-	return -1, nil
+	return out, err
 }
 
 // Accept sets a partition's position by an operator's decision, whatever log
 // it stood in, and keeps a record of the decision.
 func (db *DB) Accept(ctx context.Context, a event.Acceptance) error {
 	err := db.update(ctx, func() error {
-		at := bulk.Timestamp(a.AcceptedAt.UnixMicro())
-		p := a.Partition
-		if _, err := db.conn.Exec(ctx, insertAcceptance, p.ClusterID, p.Topic, p.TopicID, p.Partition, a.NextOffset,
-			a.Break, a.Detail, a.AcceptedBy, at); err != nil {
-			return err
-		}
-		if _, err := db.conn.Exec(ctx, deleteOffset, p.Topic, p.Partition); err != nil {
-			return err
-		}
-		_, err := db.conn.Exec(ctx, insertOffset, p.ClusterID, p.Topic, p.TopicID, p.Partition, a.NextOffset,
-			bulk.Timestamp(db.now().UnixMicro()))
-		return err
+		return dbfile.Accept(ctx, writer{db.conn}, a, db.now())
 	})
 	if err != nil {
 		return fmt.Errorf("accept offset %d of partition %d of %s: %w", a.NextOffset, a.Partition.Partition, a.Topic, err)
 	}
 	return nil
+}
+
+// writer is the loading connection as dbfile needs it.
+type writer struct{ *bulk.Conn }
+
+func (w writer) Change(ctx context.Context, query string, args ...any) error {
+	_, err := w.Exec(ctx, query, args...)
+	return err
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql/driver"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/sender/stopword"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 )
 
 // Load commits a batch in one transaction: the moves of its partitions, and
@@ -25,7 +27,7 @@ func (db *DB) Load(ctx context.Context, batch *event.Batch) error {
 	defer db.writing.Unlock()
 	p := project(&db.state, batch)
 	return db.change(ctx, func(tx *transaction) error {
-		if err := db.move(tx, batch.Moves); err != nil {
+		if err := dbfile.Move(ctx, tx, batch.Moves, db.now()); err != nil {
 			return err
 		}
 		return p.write(tx)
@@ -161,8 +163,9 @@ func (p *projection) received(rows *event.Rows) {
 		n, at := p.newcomers.number(rows.Identity[i]), positive(rows.Time[i])
 		p.window(n, string(numberID.Text.At(i)), at)
 		match := stopword.Classify(string(text.Text.At(i)), string(payload.Text.At(i)))
-		if match.Action == stopword.None {
-			continue
+		imported := bytes.HasPrefix(rows.Source.At(i), []byte(event.ImportSource))
+		if match.Action == stopword.None || match.Action == stopword.OptIn && imported {
+			continue // no file undoes an opt-out, nor what it says that customers wrote
 		}
 		row := consentRow{
 			number: n, category: consentMarketing, state: optedOut, source: SourceInbound, at: at,

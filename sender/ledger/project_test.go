@@ -23,6 +23,11 @@ func (w *world) consent(minutes int, subject, category, state, source string) ev
 	return w.happened(minutes, subject, event.ConsentChangedData{Category: category, State: state, Source: source})
 }
 
+func imported(e event.Event) event.Event {
+	e.Source = event.ImportSource + "messages"
+	return e
+}
+
 func (w *world) optedOut(n int, category plan.Category) bool {
 	m := w.message(n)
 	m.Category = category
@@ -53,6 +58,10 @@ func TestStopMeansStopUntilTheCustomerSaysOtherwise(t *testing.T) {
 			return []event.Event{w.said(1, n, "退订"), w.consent(2, phone(n), "marketing", in, "form"), w.consent(3, phone(n), "all", in, "operator")}
 		}, true},
 		{"a start word does", func(n int) []event.Event { return []event.Event{w.said(1, n, "STOP"), w.said(2, n, "START")} }, false},
+		{"a start word of a file does not", func(n int) []event.Event {
+			return []event.Event{w.said(1, n, "STOP"), imported(w.said(2, n, "START"))}
+		}, true},
+		{"a stop word of a file counts", func(n int) []event.Event { return []event.Event{imported(w.said(1, n, "STOP"))} }, true},
 		{"the platform's resume does", func(n int) []event.Event {
 			return []event.Event{w.consent(1, phone(n), "marketing", out, "provider_preference"), w.consent(2, phone(n), "marketing", in, "provider_preference")}
 		}, false},

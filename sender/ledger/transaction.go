@@ -28,9 +28,15 @@ func (tx *transaction) exec(statement string, args ...any) error {
 	return err
 }
 
-// ints runs a query whose only column is a BIGINT.
-func (tx *transaction) ints(query string, args ...any) (out []int64, err error) {
-	rows, err := tx.conn.QueryContext(tx.ctx, query, args...)
+// Change implements dbfile.Transaction.
+func (tx *transaction) Change(ctx context.Context, statement string, args ...any) error {
+	_, err := tx.conn.ExecContext(ctx, statement, args...)
+	return err
+}
+
+// Ints implements dbfile.Transaction.
+func (tx *transaction) Ints(ctx context.Context, query string, args ...any) (out []int64, err error) {
+	rows, err := tx.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
