@@ -189,7 +189,7 @@ func campaignProblem(err error) *problem {
 		return problemf(problemConflict, "%s", sentence(conflict.Error()))
 	}
 	if errors.Is(err, campaign.ErrNotFound) {
-		return problemf(problemNotFound, "No campaign or plan has this id, or the campaign has no plan yet; GET /v1/campaigns lists them.")
+		return problemf(problemNotFound, "%s", sentence(err.Error()))
 	}
 	return nil
 }

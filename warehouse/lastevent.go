@@ -10,11 +10,14 @@ import (
 	"github.com/goodhour/goodhour/ingest/event"
 )
 
-// LastEventTime returns the time of the newest event; the zero time where there
-// is none. For data that ended long ago it is a better as-of time than now.
+// LastEventTime returns the time of the newest event about a customer; the zero
+// time where there is none. For data that ended long ago it is a better as-of time than now.
 func (db *DB) LastEventTime(ctx context.Context) (time.Time, error) {
 	parts := make([]string, 0, event.NumKinds)
 	for _, kind := range event.Kinds() {
+		if kind.Spec().Topic == event.TopicAccount {
+			continue // a provider's word on the account, often today's, and of no customer
+		}
 		parts = append(parts, fmt.Sprintf("select max(ce_time) as ce_time from raw.%s", kind.Spec().Table))
 	}
 	query := "select max(ce_time) from (" + strings.Join(parts, " union all ") + ")"

@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goodhour/goodhour/ingest/identity"
@@ -51,16 +51,21 @@ type AccountConfig struct {
 	secrets accountSecrets
 }
 
-type accountSecrets struct{ token, appSecret, verifyToken provider.Secret }
+var (
+	accountNameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	numberIDForm    = regexp.MustCompile(`^[0-9]{1,32}$`)
+)
 
-var accountNameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-
-// problems says everything that is wrong with the account.
-func (c *AccountConfig) problems() []error {
+// problems says everything that is wrong with the nth account of the list.
+func (c *AccountConfig) problems(nth int) []error {
 	var p []error
+	place := "accounts." + c.Name
+	if c.Name == "" {
+		place = fmt.Sprintf("accounts[%d]", nth)
+	}
 	add := func(ok bool, format string, args ...any) {
 		if !ok {
-			p = append(p, fmt.Errorf("accounts.%s: "+format, append([]any{c.Name}, args...)...))
+			p = append(p, fmt.Errorf("%s: "+format, append([]any{place}, args...)...))
 		}
 	}
 	add(accountNameForm.MatchString(c.Name), "name: want lower-case letters, digits and _, such as shop")
@@ -69,7 +74,9 @@ func (c *AccountConfig) problems() []error {
 	case plan.Sandbox:
 		add(isLoopbackURL(c.BaseURL), "base_url: a sandbox is on this machine, such as http://127.0.0.1:9090 (goodhour sandbox prints it)")
 	case plan.Test:
-		add(c.BaseURL == "" || !isLoopbackURL(c.BaseURL), "base_url: %s is no provider; for a sandbox set mode: sandbox", c.BaseURL)
+		add(!isLoopbackURL(c.BaseURL), "base_url: %s is no provider; for a sandbox set mode: sandbox", c.BaseURL)
+		add(c.BaseURL == "" || isLoopbackURL(c.BaseURL) || strings.HasPrefix(c.BaseURL, "https://"), "base_url: want https://, got %q", c.BaseURL)
+		add(len(c.TestRecipients) > 0, "test_recipients: name the phones that may get messages; in mode test nobody else does")
 	case plan.Live:
 		// The policy says which rules are still missing.
 		add(false, "mode: %v", policy.Refuse(plan.Live))
@@ -77,6 +84,13 @@ func (c *AccountConfig) problems() []error {
 		add(false, "mode: want sandbox or test, got %q", c.Mode)
 	}
 	add(len(c.Numbers) > 0, "numbers: name at least one")
+	for _, number := range c.Numbers {
+		add(numberIDForm.MatchString(number), "numbers: want the numbers' ids at the provider, digits only, got %q", number)
+	}
+	for i, recipient := range c.TestRecipients {
+		_, _, err := parseRecipient(recipient)
+		add(err == nil, "test_recipients[%d]: want a phone with + and country code, or a BSUID: %v", i, err)
+	}
 	add(c.CampaignPerMinute >= 0 && c.PerSecond >= 0, "campaign_per_minute and per_second: want 0 or more")
 	return p
 }
@@ -84,15 +98,13 @@ func (c *AccountConfig) problems() []error {
 // accountProblems says what is wrong with the accounts, each and together.
 func accountProblems(accounts []AccountConfig) []error {
 	var p []error
-	seen := make(map[string]bool)
 	sandboxes := 0
 	for i := range accounts {
 		c := &accounts[i]
-		p = append(p, c.problems()...)
-		if seen[c.Name] {
-			p = append(p, fmt.Errorf("accounts.%s: the name stands twice", c.Name))
+		p = append(p, c.problems(i)...)
+		if err := c.nameProblem(accounts[:i]); err != nil {
+			p = append(p, err)
 		}
-		seen[c.Name] = true
 		if c.Mode == string(plan.Sandbox) {
 			sandboxes++
 		}
@@ -101,6 +113,23 @@ func accountProblems(accounts []AccountConfig) []error {
 		p = append(p, errors.New("accounts: a sandbox's and a provider's cannot share a data directory: run two, each with its own"))
 	}
 	return p
+}
+
+// nameProblem says that the name is one of an account before, or would share a
+// secret's variable with it: shop's VERIFY_TOKEN is shop_verify's TOKEN.
+func (c *AccountConfig) nameProblem(before []AccountConfig) error {
+	for i := range before {
+		other := &before[i]
+		if c.Name == other.Name && c.Name != "" {
+			return fmt.Errorf("accounts.%s: the name stands twice", c.Name)
+		}
+		for _, name := range c.secretNames() {
+			if slices.Contains(other.secretNames(), name) && c.Name != "" {
+				return fmt.Errorf("accounts.%s: choose another name: %s would be a secret of %s too", c.Name, name, other.Name)
+			}
+		}
+	}
+	return nil
 }
 
 func isLoopbackURL(text string) bool {
@@ -125,41 +154,17 @@ func (a *app) openAccounts(env func(string) (string, bool)) ([]account, error) {
 	out := make([]account, 0, len(a.cfg.Accounts))
 	var problems []error
 	for i := range a.cfg.Accounts {
-		opened, err := a.openAccount(a.cfg.Accounts[i], env)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("account %s: %w", a.cfg.Accounts[i].Name, err))
-		}
+		opened, err := a.openAccount(&a.cfg.Accounts[i], env)
+		problems = append(problems, err)
 		out = append(out, opened)
 	}
 	return out, errors.Join(problems...)
 }
 
-func (a *app) openAccount(c AccountConfig, env func(string) (string, bool)) (account, error) {
-	out := account{config: c, rate: a.rules.NumberRate}
-	var errs []error
-	secret := func(own provider.Secret, file, name string) provider.Secret {
-		if !own.IsZero() {
-			return own
-		}
-		value, err := readSecret(file, env, "GOODHOUR_ACCOUNTS_"+strings.ToUpper(c.Name+"_"+name))
-		errs = append(errs, err)
-		return value
-	}
-	config := meta.Config{
-		BaseURL: c.BaseURL, AccountID: c.AccountID,
-		Token:       secret(c.secrets.token, c.TokenFile, "token"),
-		AppSecrets:  []provider.Secret{secret(c.secrets.appSecret, c.AppSecretFile, "app_secret")},
-		VerifyToken: secret(c.secrets.verifyToken, c.VerifyTokenFile, "verify_token"),
-	}
-	if err := errors.Join(errs...); err != nil {
-		return out, err
-	}
-	// Its own pool: one idle connection to each host would be opened anew for
-	// nearly every message.
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
-	transport.MaxIdleConnsPerHost = 64
+func (a *app) openAccount(c *AccountConfig, env func(string) (string, bool)) (account, error) {
+	out := account{config: *c, rate: a.rules.NumberRate}
 	var err error
-	if out.provider, err = meta.New(config, &http.Client{Transport: transport}, a.log); err != nil {
+	if out.provider, err = c.connect(env, a.log); err != nil {
 		return out, err
 	}
 	if c.CampaignPerMinute > 0 {
@@ -169,47 +174,59 @@ func (a *app) openAccount(c AccountConfig, env func(string) (string, bool)) (acc
 		out.rate.PerSecond = c.PerSecond
 	}
 	if err := out.rate.Validate(); err != nil {
-		return out, err
+		return out, fmt.Errorf("accounts.%s: campaign_per_minute, per_second: %w", c.Name, err)
 	}
 	for _, recipient := range c.TestRecipients {
-		id, err := a.recipientID(recipient)
+		namespace, value, err := parseRecipient(recipient)
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("accounts.%s: test_recipients: %w", c.Name, err)
 		}
-		out.tests = append(out.tests, id)
+		out.tests = append(out.tests, a.keyer.ID(namespace, value))
 	}
 	return out, nil
 }
 
-// recipientID is the identity of a listed phone or BSUID.
-func (a *app) recipientID(recipient string) (identity.ID, error) {
+// connect reads the account's secrets and makes its provider's client. Nothing
+// is asked of the provider yet.
+func (c *AccountConfig) connect(env func(string) (string, bool), log *slog.Logger) (provider.Provider, error) {
+	var errs []error
+	secret := func(own provider.Secret, file, setting string) provider.Secret {
+		if !own.IsZero() {
+			return own
+		}
+		value, err := readSecret(file, env, c.secretName(setting), setting+"_file")
+		if err != nil {
+			errs = append(errs, fmt.Errorf("accounts.%s: %s: %w", c.Name, setting, err))
+		}
+		return value
+	}
+	config := meta.Config{
+		BaseURL: c.BaseURL, AccountID: c.AccountID,
+		Token:       secret(c.secrets.token, c.TokenFile, secretToken),
+		AppSecrets:  []provider.Secret{secret(c.secrets.appSecret, c.AppSecretFile, secretApp)},
+		VerifyToken: secret(c.secrets.verifyToken, c.VerifyTokenFile, secretVerify),
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	// Its own pool: one idle connection to each host would be opened anew for
+	// nearly every message.
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
+	transport.MaxIdleConnsPerHost = 64
+	client, err := meta.New(config, &http.Client{Transport: transport}, log)
+	if err != nil {
+		return nil, fmt.Errorf("accounts.%s: %w", c.Name, err)
+	}
+	return client, nil
+}
+
+// parseRecipient reads a listed phone or BSUID.
+func parseRecipient(recipient string) (namespace, value string, err error) {
 	form := identity.NamespaceBSUID
 	if strings.HasPrefix(recipient, "+") {
 		form = identity.NamespacePhone
 	}
-	namespace, value, err := identity.ParseSubject(form+":"+recipient, identity.NamespaceCustomer)
-	if err != nil {
-		return identity.ID{}, fmt.Errorf("test_recipients: one is neither a phone with + and country code nor a BSUID: %w", err)
-	}
-	return a.keyer.ID(namespace, value), nil
-}
-
-// readSecret reads a secret from its file, else from the environment.
-func readSecret(file string, env func(string) (string, bool), name string) (provider.Secret, error) {
-	value, ok := env(name)
-	switch {
-	case file != "" && ok:
-		return provider.Secret{}, fmt.Errorf("%s is set and the file %s is named too: give one of them", name, file)
-	case ok:
-		return provider.NewSecret(value), nil
-	case file == "":
-		return provider.Secret{}, fmt.Errorf("no secret: set %s, or name a file for it", name)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return provider.Secret{}, fmt.Errorf("read a secret: %w", err)
-	}
-	return provider.NewSecret(strings.TrimSpace(string(b))), nil
+	return identity.ParseSubject(form+":"+recipient, identity.NamespaceCustomer)
 }
 
 // campaignAccounts and senderAccounts are what the two need of the accounts.
@@ -242,47 +259,4 @@ func webhooks(list []account) map[string][]provider.Provider {
 		out[a.config.Provider] = append(out[a.config.Provider], a.provider)
 	}
 	return out
-}
-
-// A data directory belongs to one world: what a sandbox's invented customers
-// did must never be taken for real, nor written to.
-const (
-	worldDemo    = "demo"
-	worldSandbox = "sandbox"
-	worldReal    = "real"
-)
-
-func worldPath(cfg *Config) string { return filepath.Join(cfg.Data, "world") }
-
-// world is the world of the configured accounts; empty without any.
-func (c *Config) world() string {
-	for i := range c.Accounts {
-		switch {
-		case c.demo:
-			return worldDemo
-		case c.Accounts[i].Mode == string(plan.Sandbox):
-			return worldSandbox
-		default:
-			return worldReal
-		}
-	}
-	return ""
-}
-
-// claimWorld marks the data directory with the accounts' world, and refuses
-// accounts of another. It returns the mark.
-func claimWorld(cfg *Config) (string, error) {
-	b, err := os.ReadFile(worldPath(cfg))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("read whose world the data directory is of: %w", err)
-	}
-	marked, want := strings.TrimSpace(string(b)), cfg.world()
-	switch {
-	case want == "" || want == marked:
-		return marked, nil
-	case marked != "":
-		return marked, fmt.Errorf("data directory %s holds the %s world, the configured accounts are of the %s one: use another with --data",
-			cfg.Data, marked, want)
-	}
-	return want, writeFileAtomic(worldPath(cfg), []byte(want+"\n"), 0o600)
 }

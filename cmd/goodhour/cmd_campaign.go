@@ -5,35 +5,69 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
-	"github.com/goodhour/goodhour/sender/campaign"
 	"github.com/goodhour/goodhour/sender/ledger"
-	"github.com/goodhour/goodhour/sender/plan"
 )
 
+// campaignVerb is one thing that can be done with campaigns.
+type campaignVerb struct {
+	name, args, does string
+	run              func(ctx context.Context, c *cli, args []string) error
+}
+
+func campaignVerbs() []campaignVerb {
+	return []campaignVerb{
+		{"create", "FILE", "keep a campaign's file, YAML or JSON; a later one of its id takes its place", createCampaign},
+		{"list", "", "the campaigns and their plans, the newest first", listCampaigns},
+		{"plan", "ID", "freeze who gets what and when into a plan, and report it; nothing is sent", planCampaign},
+		{"report", "ID", "that report again", reportCampaign},
+		{"approve", "ID --hash HASH", "let exactly the plan of that hash be sent; its report names the hash", approveCampaign},
+		{"status", "ID", "how far it is, and what was not sent by which rule", statusCampaign},
+		{"explain", "ID CUSTOMER", "what was decided and tried for one customer: your own key, or goodhour's id", explainCampaign},
+		{"pause", "ID | --all", "hold it, or everything, at the next message", pauseCampaign},
+		{"resume", "ID", "go on", resumeCampaign},
+		{"cancel", "ID", "end it for good: what waits is never sent", cancelCampaign},
+	}
+}
+
+func campaignVerbNames() []string {
+	verbs := campaignVerbs()
+	names := make([]string, len(verbs))
+	for i := range verbs {
+		names[i] = verbs[i].name
+	}
+	return names
+}
+
+func campaignHelp() string {
+	var b strings.Builder
+	b.WriteString("\n")
+	for _, v := range campaignVerbs() {
+		fmt.Fprintf(&b, "  %-8s %-15s %s\n", v.name, v.args, v.does)
+	}
+	b.WriteString("\nID is a campaign's or a plan's; a campaign's means its newest plan. The commands ask the\n" +
+		"running goodhour serve, which alone sends; without one they work on the data directory.\n" +
+		"With --json they print the API's own answer.\n")
+	return b.String()
+}
+
 func runCampaign(ctx context.Context, c *cli, args []string) error {
+	names := strings.Join(campaignVerbNames(), ", ")
 	if len(args) == 0 {
-		return usagef("want create, list, plan, approve, pause, resume, cancel, status or explain")
+		return usagef("want one of %s", names)
 	}
-	verbs := map[string]func(context.Context, *cli, []string) error{
-		"create": createCampaign, "list": listCampaigns, "plan": planCampaign, "report": reportCampaign,
-		"approve": approveCampaign, "pause": pauseCampaign, "resume": resumeCampaign, "cancel": cancelCampaign,
-		"status": statusCampaign, "explain": explainCampaign,
+	verbs := campaignVerbs()
+	at := slices.IndexFunc(verbs, func(v campaignVerb) bool { return v.name == args[0] })
+	if at < 0 {
+		return usagef("there is no %q: want one of %s", args[0], names)
 	}
-	verb, ok := verbs[args[0]]
-	if !ok {
-		return usagef("want %s; got %q", strings.Join(slices.Sorted(maps.Keys(verbs)), ", "), args[0])
-	}
-	return verb(ctx, c, args[1:])
+	return verbs[at].run(ctx, c, args[1:])
 }
 
 const mediaTypeJSON = "application/json"
@@ -48,10 +82,25 @@ func campaignPath(id, verb string) string {
 
 // oneID takes the one argument that names a campaign or a plan.
 func oneID(args []string) (string, error) {
-	if len(args) != 1 {
-		return "", usagef("name one campaign, or one plan")
+	if len(args) != 1 || args[0] == "" {
+		return "", usagef("name one campaign, or one plan; goodhour campaign list shows them")
 	}
 	return args[0], nil
+}
+
+// askCampaign asks one route and shows the answer.
+func askCampaign[T any](ctx context.Context, c *cli, method, path string, body []byte, write func(io.Writer, *T) error) error {
+	mediaType := ""
+	if body != nil {
+		mediaType = mediaTypeJSON
+	}
+	return withServer(ctx, c, func(api *controlClient) error {
+		answer, err := api.answer(ctx, method, path, mediaType, body)
+		if err != nil {
+			return err
+		}
+		return show(c, answer, write)
+	})
 }
 
 func createCampaign(ctx context.Context, c *cli, args []string) error {
@@ -67,15 +116,14 @@ func createCampaign(ctx context.Context, c *cli, args []string) error {
 		mediaType = mediaTypeJSON
 	}
 	return withServer(ctx, c, func(api *controlClient) error {
-		var stored ledger.StoredCampaign
-		if err := api.api(ctx, http.MethodPost, "/v1/campaigns", mediaType, file, &stored); err != nil {
+		answer, err := api.answer(ctx, http.MethodPost, "/v1/campaigns", mediaType, file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		return show(c, answer, func(w io.Writer, stored *ledger.StoredCampaign) error {
+			_, err := fmt.Fprintf(w, "Campaign %s is kept. Nothing is planned yet:\n  goodhour campaign plan %s\n", stored.ID, stored.ID)
 			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, stored)
-		}
-		_, err := fmt.Fprintf(c.stdout, "Campaign %s is stored. Nothing is planned yet: goodhour campaign plan %s\n", stored.ID, stored.ID)
-		return err
+		})
 	})
 }
 
@@ -83,94 +131,23 @@ func listCampaigns(ctx context.Context, c *cli, args []string) error {
 	if len(args) > 0 {
 		return usagef("unexpected argument %q", args[0])
 	}
-	return withServer(ctx, c, func(api *controlClient) error {
-		var list struct {
-			Campaigns []campaign.Summary `json:"campaigns"`
-		}
-		if err := api.api(ctx, http.MethodGet, "/v1/campaigns", "", nil, &list); err != nil {
-			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, list.Campaigns)
-		}
-		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "CAMPAIGN\tPLAN\tSTATUS\tMESSAGES\tACCEPTED\tWAITING")
-		for _, s := range list.Campaigns {
-			if len(s.Plans) == 0 {
-				fmt.Fprintf(w, "%s\t-\tnot planned\t-\t-\t-\n", s.ID)
-			}
-			for _, p := range s.Plans {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\n", s.ID, p.ID, p.Status, p.Messages, p.States[plan.Accepted], p.States[plan.Waiting])
-			}
-		}
-		return w.Flush()
-	})
+	return askCampaign(ctx, c, http.MethodGet, "/v1/campaigns", nil, printCampaigns)
 }
 
 func planCampaign(ctx context.Context, c *cli, args []string) error {
-	return askReport(ctx, c, args, http.MethodPost, "plan")
-}
-
-func reportCampaign(ctx context.Context, c *cli, args []string) error {
-	return askReport(ctx, c, args, http.MethodGet, "report")
-}
-
-func askReport(ctx context.Context, c *cli, args []string, method, verb string) error {
 	id, err := oneID(args)
 	if err != nil {
 		return err
 	}
-	return withServer(ctx, c, func(api *controlClient) error {
-		var report campaign.Report
-		if err := api.api(ctx, method, campaignPath(id, verb), "", nil, &report); err != nil {
-			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, report)
-		}
-		return printReport(c.stdout, &report)
-	})
+	return askCampaign(ctx, c, http.MethodPost, campaignPath(id, "plan"), nil, printReport)
 }
 
-// printReport says what a plan would do, before anybody approves it.
-func printReport(w io.Writer, r *campaign.Report) error {
-	fmt.Fprintf(w, "Plan %s of campaign %s, mode %s\n", r.PlanID, r.CampaignID, r.Mode)
-	fmt.Fprintf(w, "  audience   %d customers, from the file published %s (as of %s)\n", r.Audience,
-		r.PublishedAt.Format(time.RFC3339), r.AsOf.Format(time.RFC3339))
-	fmt.Fprintf(w, "  to send    %d\n", r.ToSend)
-	printCounts(w, "by state", r.States)
-	printCounts(w, "by rule", r.Rules)
-	printCounts(w, "by arm", r.Arms)
-	if r.Control.Reason != "" {
-		fmt.Fprintf(w, "  control    none: %s\n", r.Control.Reason)
+func reportCampaign(ctx context.Context, c *cli, args []string) error {
+	id, err := oneID(args)
+	if err != nil {
+		return err
 	}
-	if !r.FirstSendAt.IsZero() {
-		fmt.Fprintf(w, "  first send %s, last %s\n", r.FirstSendAt.Format(time.RFC3339), r.LastSendAt.Format(time.RFC3339))
-	}
-	printCounts(w, "hours", r.Hours)
-	printCounts(w, "why", r.HourReasons)
-	fmt.Fprintf(w, "  cost       %s\n", r.PredictedCost)
-	_, err := fmt.Fprintf(w, "Nothing is sent before somebody approves exactly this:\n  goodhour campaign approve %s --hash %s\n", r.PlanID, r.Hash)
-	return err
-}
-
-// printCounts prints a map of counts on one line, the largest first.
-func printCounts[K interface{ ~string | ~int }](w io.Writer, name string, counts map[K]int) {
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, b K) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
-	})
-	var parts []string
-	for _, key := range keys {
-		if counts[key] > 0 {
-			parts = append(parts, fmt.Sprintf("%v %d", key, counts[key]))
-		}
-	}
-	if len(parts) > 0 {
-		fmt.Fprintf(w, "  %-10s %s\n", name, strings.Join(parts, ", "))
-	}
+	return askCampaign(ctx, c, http.MethodGet, campaignPath(id, "report"), nil, printReport)
 }
 
 func approveCampaign(ctx context.Context, c *cli, args []string) error {
@@ -191,12 +168,12 @@ func approveCampaign(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return fmt.Errorf("write the approval: %w", err)
 	}
-	return actOnCampaign(ctx, c, campaignPath(id, "approve"), body, "is approved; serve sends it as it comes due")
+	return actOnCampaign(ctx, c, id, "approve", body, "is approved; goodhour serve sends it as it comes due")
 }
 
 func pauseCampaign(ctx context.Context, c *cli, args []string) error {
 	flags := newFlags(c, "campaign pause")
-	all := flags.Bool("all", false, "hold everything at the next claim")
+	all := flags.Bool("all", false, "hold everything at the next message")
 	rest, err := parseMixed(flags, args)
 	if err != nil {
 		return err
@@ -205,25 +182,13 @@ func pauseCampaign(ctx context.Context, c *cli, args []string) error {
 		if len(rest) > 0 {
 			return usagef("--all takes no campaign")
 		}
-		return withServer(ctx, c, func(api *controlClient) error {
-			var out struct {
-				Paused int `json:"paused"`
-			}
-			if err := api.api(ctx, http.MethodPost, "/v1/campaigns/pause-all", "", nil, &out); err != nil {
-				return err
-			}
-			if c.json {
-				return printJSON(c.stdout, out)
-			}
-			_, err := fmt.Fprintf(c.stdout, "Paused: %d plans.\n", out.Paused)
-			return err
-		})
+		return askCampaign(ctx, c, http.MethodPost, "/v1/campaigns/pause-all", nil, printPaused)
 	}
 	id, err := oneID(rest)
 	if err != nil {
 		return err
 	}
-	return actOnCampaign(ctx, c, campaignPath(id, "pause"), nil, "is paused")
+	return actOnCampaign(ctx, c, id, "pause", nil, "is paused; goodhour campaign resume lets it go on")
 }
 
 func resumeCampaign(ctx context.Context, c *cli, args []string) error {
@@ -231,7 +196,7 @@ func resumeCampaign(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	return actOnCampaign(ctx, c, campaignPath(id, "resume"), nil, "goes on")
+	return actOnCampaign(ctx, c, id, "resume", nil, "goes on")
 }
 
 func cancelCampaign(ctx context.Context, c *cli, args []string) error {
@@ -239,24 +204,13 @@ func cancelCampaign(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	return actOnCampaign(ctx, c, campaignPath(id, "cancel"), nil, "is cancelled; what was accepted before stays accepted")
+	return actOnCampaign(ctx, c, id, "cancel", nil, "is cancelled; what was accepted before stays accepted")
 }
 
 // actOnCampaign posts a decision and says what it came to.
-func actOnCampaign(ctx context.Context, c *cli, path string, body []byte, done string) error {
-	return withServer(ctx, c, func(api *controlClient) error {
-		var status ledger.PlanStatus
-		mediaType := ""
-		if body != nil {
-			mediaType = mediaTypeJSON
-		}
-		if err := api.api(ctx, http.MethodPost, path, mediaType, body, &status); err != nil {
-			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, status)
-		}
-		_, err := fmt.Fprintf(c.stdout, "Plan %s %s.\n", status.ID, done)
+func actOnCampaign(ctx context.Context, c *cli, id, verb string, body []byte, done string) error {
+	return askCampaign(ctx, c, http.MethodPost, campaignPath(id, verb), body, func(w io.Writer, s *ledger.PlanStatus) error {
+		_, err := fmt.Fprintf(w, "Plan %s %s.\n", s.ID, done)
 		return err
 	})
 }
@@ -266,77 +220,13 @@ func statusCampaign(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	return withServer(ctx, c, func(api *controlClient) error {
-		var s ledger.PlanStatus
-		if err := api.api(ctx, http.MethodGet, campaignPath(id, ""), "", nil, &s); err != nil {
-			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, s)
-		}
-		return printPlanStatus(c.stdout, &s)
-	})
-}
-
-func printPlanStatus(w io.Writer, s *ledger.PlanStatus) error {
-	fmt.Fprintf(w, "Plan %s of campaign %s is %s, mode %s\n", s.ID, s.CampaignID, s.Status, s.Mode)
-	var parts []string
-	for _, state := range plan.States() {
-		parts = append(parts, fmt.Sprintf("%s %d", state, s.States[state]))
-	}
-	fmt.Fprintf(w, "  %d messages: %s\n", s.Messages, strings.Join(parts, ", "))
-	printCounts(w, "rules", s.Rules)
-	printCounts(w, "delivery", s.Delivery)
-	if s.ApprovedBy != "" {
-		fmt.Fprintf(w, "  approved   by %s at %s\n", s.ApprovedBy, s.ApprovedAt.Format(time.RFC3339))
-	}
-	_, err := fmt.Fprintf(w, "  hash       %s\n", s.Hash)
-	return err
+	return askCampaign(ctx, c, http.MethodGet, campaignPath(id, ""), nil, printPlanStatus)
 }
 
 func explainCampaign(ctx context.Context, c *cli, args []string) error {
 	if len(args) != 2 {
-		return usagef("name a campaign or plan, and a customer: goodhour's id or your own key")
+		return usagef("name a campaign or plan, and a customer: your own key, or goodhour's id")
 	}
 	query := "explain?customer=" + url.QueryEscape(args[1])
-	return withServer(ctx, c, func(api *controlClient) error {
-		var out struct {
-			Messages []ledger.MessageDetail `json:"messages"`
-		}
-		if err := api.api(ctx, http.MethodGet, campaignPath(args[0], query), "", nil, &out); err != nil {
-			return err
-		}
-		if c.json {
-			return printJSON(c.stdout, out.Messages)
-		}
-		for i := range out.Messages {
-			printMessage(c.stdout, &out.Messages[i])
-		}
-		return nil
-	})
-}
-
-// printMessage tells one message's life.
-func printMessage(w io.Writer, m *ledger.MessageDetail) {
-	fmt.Fprintf(w, "Message %s to customer %s: %s", m.ID, m.CustomerNow, m.StateNow)
-	if m.RuleNow != "" {
-		fmt.Fprintf(w, " by rule %s", m.RuleNow)
-	}
-	fmt.Fprintf(w, ", arm %s\n", m.Arm)
-	if m.State == plan.Waiting {
-		fmt.Fprintf(w, "  planned    for %s, %d o'clock in %s (%s)\n", m.SendAt.Format(time.RFC3339), m.SendHourLocal, m.TimeZone, m.HourReason)
-	}
-	for _, d := range m.Decisions {
-		fmt.Fprintf(w, "  %s %s at %s", d.At.Format(time.RFC3339), d.Verdict, d.Stage)
-		if d.Rule != "" {
-			fmt.Fprintf(w, ": %s %s", d.Rule, d.Inputs)
-		}
-		fmt.Fprintln(w)
-	}
-	for _, a := range m.Attempts {
-		fmt.Fprintf(w, "  %s attempt %s: %s %s %s\n", a.ClaimedAt.Format(time.RFC3339), a.ID, a.Outcome, a.ErrorClass, a.ErrorCode)
-	}
-	if m.Delivery != "" && m.Delivery != ledger.DeliveryNone {
-		fmt.Fprintf(w, "  delivery   %s\n", m.Delivery)
-	}
+	return askCampaign(ctx, c, http.MethodGet, campaignPath(args[0], query), nil, printMessages)
 }

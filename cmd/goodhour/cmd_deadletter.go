@@ -142,10 +142,17 @@ func parseFlags(flags *flag.FlagSet, args []string) error {
 // and returns those.
 func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
 	for len(args) > 0 {
-		if err := flags.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
-			}
+		// What is wrong is told once, by whoever called the command.
+		out := flags.Output()
+		flags.SetOutput(io.Discard)
+		err := flags.Parse(args)
+		flags.SetOutput(out)
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(out, "\nFlags of %s:\n", flags.Name())
+			flags.PrintDefaults()
+			return nil, err
+		}
+		if err != nil {
 			return nil, usageError{err.Error()}
 		}
 		args = flags.Args()

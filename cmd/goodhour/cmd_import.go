@@ -49,6 +49,9 @@ func runImport(ctx context.Context, c *cli, args []string) error {
 		report, err := fileimport.Run(ctx, files, f.options, nil)
 		return f.finish(c, report, err)
 	}
+	if err := refuseDemo(&c.cfg); err != nil {
+		return err
+	}
 	return withOperator(ctx, c, func(o operator) error {
 		report, err := importThrough(ctx, c, o, files, f.options)
 		if err = f.finish(c, report, err); err != nil || c.json {
@@ -56,6 +59,15 @@ func runImport(ctx context.Context, c *cli, args []string) error {
 		}
 		return printReach(ctx, c)
 	})
+}
+
+// refuseDemo keeps what is real out of the demo's invented world.
+func refuseDemo(cfg *Config) error {
+	b, err := os.ReadFile(worldPath(cfg))
+	if err == nil && strings.TrimSpace(string(b)) == worldDemo {
+		return fmt.Errorf("the data directory %s holds the demo's invented world: import into another with --data", cfg.Data)
+	}
+	return nil
 }
 
 // printReach says how many of all customers can be reached and why not: what

@@ -24,7 +24,11 @@ func runServe(ctx context.Context, c *cli, args []string) (err error) {
 	if len(args) > 0 {
 		return usagef("unexpected argument %q", args[0])
 	}
-	a, err := openApp(ctx, c)
+	var a *app
+	err = whenFree(ctx, c, func() (err error) {
+		a, err = openApp(ctx, c)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -175,9 +179,13 @@ func (a *app) status(context.Context) api.Status {
 		}
 		return api.Check{Name: name, OK: true}
 	}
-	out := api.Status{Checks: []api.Check{
-		check("topics", now.Error), check("ledger", a.sending.consumer.Status().Error),
-	}}
+	ledger := a.sending.consumer.Status()
+	for _, p := range ledger.Partitions {
+		if ledger.Error == nil && p.Break != nil {
+			ledger.Error = p.Break // one is enough: offsets list has them all
+		}
+	}
+	out := api.Status{Checks: []api.Check{check("topics", now.Error), check("ledger", ledger.Error)}}
 	for _, p := range now.Partitions {
 		partition := api.Partition{
 			Topic: p.Topic, Partition: p.Partition.Partition, NextOffset: p.NextOffset, HighWatermark: p.HighWatermark,

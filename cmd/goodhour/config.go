@@ -260,7 +260,7 @@ func loadConfig(file string, env func(string) (string, bool), sets []string) (Co
 	byKey := make(map[string]reflect.Value, len(fields))
 	for _, f := range fields {
 		byKey[f.key] = f.value
-		name := "GOODHOUR_" + strings.ToUpper(strings.ReplaceAll(f.key, ".", "_"))
+		name := environmentName(f.key)
 		if v, ok := env(name); ok {
 			if err := setField(f.value, v); err != nil {
 				problems = append(problems, fmt.Errorf("environment %s: %w", name, err))

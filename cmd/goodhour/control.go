@@ -42,7 +42,7 @@ func startControl(data string, server *http.Server) (stop func() error, err erro
 	}
 	b, err := json.Marshal(controlFile{Socket: socket, PID: os.Getpid()})
 	if err == nil {
-		err = writeFileAtomic(controlPath(data), b, 0o600)
+		err = writeFileAtomic(controlPath(data), b)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("announce the control socket: %w", err), listener.Close(), os.RemoveAll(dir))
@@ -118,15 +118,15 @@ func (c *controlClient) call(ctx context.Context, path string, in, out any) erro
 	return nil
 }
 
-// writeFileAtomic writes a file whole or not at all.
-func writeFileAtomic(name string, b []byte, mode os.FileMode) error {
+// writeFileAtomic writes a file whole or not at all, for its owner alone.
+func writeFileAtomic(name string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
 	if err == nil {
-		err = f.Chmod(mode)
+		err = f.Chmod(0o600)
 	}
 	if err == nil {
 		err = f.Sync()

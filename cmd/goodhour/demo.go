@@ -122,7 +122,7 @@ func (d *demo) run(ctx context.Context, c *cli) (err error) {
 	if d.app, err = openAppAt(ctx, &inner, d.virtual); err != nil {
 		return errors.Join(err, provider.Close(), pages.Close())
 	}
-	defer func() { err = errors.Join(err, d.app.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	d.box, err = sandbox.Open(sandbox.Config{
 		Dir:     filepath.Join(inner.cfg.Data, "sandbox"),
 		World:   d.worldConfig(),
@@ -220,7 +220,7 @@ func (d *demo) saveState(cfg *Config) error {
 	if err != nil {
 		return fmt.Errorf("note how far the demo came: %w", err)
 	}
-	return writeFileAtomic(demoStatePath(cfg), append(b, '\n'), 0o600)
+	return writeFileAtomic(demoStatePath(cfg), append(b, '\n'))
 }
 
 // historyBatch is how many events are handed to the topics at once.

@@ -29,7 +29,7 @@ func (d *demo) tell(ctx context.Context, planID string) error {
 	if err := printPlanStatus(d.out, &status); err != nil {
 		return err
 	}
-	return d.read(ctx, func(reader *warehouse.Reader) error {
+	return d.read(func(reader *warehouse.Reader) error {
 		table, err := reader.Table(ctx, `
 			select accepted_count, delivered_count, read_count, replied_count, ordered_count, attributed_order_count, undelivered_count
 			from marts.campaigns where campaign_id = $1`, status.CampaignID)
@@ -44,7 +44,7 @@ func (d *demo) tell(ctx context.Context, planID string) error {
 }
 
 // read gives the newest published file.
-func (d *demo) read(ctx context.Context, do func(*warehouse.Reader) error) error {
+func (d *demo) read(do func(*warehouse.Reader) error) error {
 	reader, release, err := d.library.Acquire()
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (d *demo) checkExactlyOnce(ctx context.Context, _ string) (promise, error) 
 		if _, err = d.publish(ctx, asOfNow); err != nil {
 			return 0, err
 		}
-		err = d.read(ctx, func(reader *warehouse.Reader) error {
+		err = d.read(func(reader *warehouse.Reader) error {
 			n, err = number(ctx, reader, eventRows)
 			return err
 		})
@@ -186,7 +186,7 @@ func (d *demo) checkOutcomes(ctx context.Context, _ string) (promise, error) {
 		}
 	}
 	var known int64
-	err := d.read(ctx, func(reader *warehouse.Reader) (err error) {
+	err := d.read(func(reader *warehouse.Reader) (err error) {
 		known, err = number(ctx, reader, `select count(*) from marts.messages where plan_id is not null and outcome = 'accepted'`)
 		return err
 	})
@@ -202,7 +202,7 @@ func (d *demo) checkReasons(ctx context.Context, planID string) (promise, error)
 		return promise{}, err
 	}
 	var decided, unexplained int64
-	err = d.read(ctx, func(reader *warehouse.Reader) (err error) {
+	err = d.read(func(reader *warehouse.Reader) (err error) {
 		if decided, err = number(ctx, reader, `select count(*) from marts.decisions where plan_id = $1`, planID); err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (d *demo) checkReasons(ctx context.Context, planID string) (promise, error)
 
 func (d *demo) checkArms(ctx context.Context, planID string) (promise, error) {
 	var held, written int64
-	err := d.read(ctx, func(reader *warehouse.Reader) (err error) {
+	err := d.read(func(reader *warehouse.Reader) (err error) {
 		const arms = `from marts.decisions where plan_id = $1 and arm in ('holdout', 'control')`
 		if held, err = number(ctx, reader, `select count(*) `+arms, planID); err != nil {
 			return err
@@ -232,7 +232,7 @@ func (d *demo) checkArms(ctx context.Context, planID string) (promise, error) {
 
 func (d *demo) checkStop(ctx context.Context, _ string) (promise, error) {
 	var stopped, after int64
-	err := d.read(ctx, func(reader *warehouse.Reader) (err error) {
+	err := d.read(func(reader *warehouse.Reader) (err error) {
 		const optOuts = `
 			with stops as (
 				select customer_id, min(occurred_at) as stopped_at
@@ -253,7 +253,7 @@ func (d *demo) checkStop(ctx context.Context, _ string) (promise, error) {
 // checkPersonal looks for phones in every text of the published file.
 func (d *demo) checkPersonal(ctx context.Context, _ string) (promise, error) {
 	columns, found := 0, int64(0)
-	err := d.read(ctx, func(reader *warehouse.Reader) error {
+	err := d.read(func(reader *warehouse.Reader) error {
 		for _, relation := range reader.Relations() {
 			for _, column := range relation.Columns {
 				if column.Type != "VARCHAR" {

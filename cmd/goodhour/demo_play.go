@@ -112,7 +112,7 @@ func (d *demo) sayPlan(r *campaign.Report) {
 		r.FirstSendAt.Format("Mon 15:04"), r.LastSendAt.Format("Mon 15:04"))
 	var b strings.Builder
 	printCounts(&b, "rules", r.Rules)
-	printCounts(&b, "hours", r.Hours)
+	printHours(&b, r.Hours)
 	printCounts(&b, "why", r.HourReasons)
 	for line := range strings.Lines(b.String()) {
 		d.say("  %s", strings.TrimSpace(line))

@@ -47,7 +47,7 @@ func makeKey(name string) (*identity.Keyer, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return nil, fmt.Errorf("make an identity key: %w", err)
 	}
-	if err := writeFileAtomic(name, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
+	if err := writeFileAtomic(name, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return nil, fmt.Errorf("write the identity key: %w", err)
 	}
 	return identity.NewKeyer(key)

@@ -74,10 +74,10 @@ func commands() []command {
 		{"sql", "[--format F] [--out FILE] QUERY", "a select on the published file", "", runSQL},
 		{"export", "[--format F] [--out FILE] RELATION", "a whole relation of the published file; without a name, the list", "", runExport},
 		{"models", "run|test DIR|lint|graph", "the SQL models and your own beside them", "", runModels},
-		{"campaign", "create FILE|list|plan ID|report ID|approve ID --hash H|pause ID|pause --all|resume ID|cancel ID|status ID|explain ID CUSTOMER", "plan a campaign, approve it, watch it, ask why", "\nID is a campaign's or a plan's; a campaign's means its newest plan.\n", runCampaign},
-		{"template", "sync ACCOUNT|list ACCOUNT", "the templates that an account has at its provider", "", runTemplate},
-		{"sandbox", "[--listen ADDR] [--dir DIR] [--webhook URL]", "a WhatsApp Cloud API of your own on this machine, with invented customers", "\ngoodhour sandbox -h shows the flags.\n", runSandbox},
-		{"demo", "[--check] [--no-serve]", "the whole loop on an invented world, in data-demo", "\ngoodhour demo -h shows the flags.\n", runDemo},
+		{"campaign", strings.Join(campaignVerbNames(), "|") + " ...", "plan a campaign, approve it, watch it, ask why", campaignHelp(), runCampaign},
+		{"template", "sync ACCOUNT|list ACCOUNT", "the templates that an account has at its provider", templateHelp, runTemplate},
+		{"sandbox", "[--listen ADDRESS] [--dir DIR]", "a WhatsApp of your own on this machine, to rehearse on: nothing leaves it", sandboxHelp, runSandbox},
+		{"demo", "[--check] [--no-serve]", "the whole loop on an invented world, in data-demo", "", runDemo},
 		{"deadletter", "list|show ID|replay ID...", "records that could not become events", "", runDeadLetter},
 		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", "", runOffsets},
 		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", "", runKey},
@@ -121,8 +121,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		return exitUsage
 	}
 	if len(rest) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, rest[0]) {
-		fmt.Fprintf(stdout, "goodhour %s: %s\n\nUsage: goodhour %s %s\n%s", cmd.name, cmd.summary, cmd.name, cmd.args, cmd.more)
-		return exitOK
+		return cmd.help(ctx, stdout)
 	}
 	if *data != "" {
 		sets = append(sets, "data="+*data)
@@ -141,6 +140,11 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		cfg: cfg, env: env, stdin: stdin, stdout: stdout, stderr: stderr,
 		log: newLogger(stderr, logging), json: *asJSON, now: time.Now,
 	}
+	if name != "config" { // which tells of them itself
+		for _, stray := range strayEnvironment(&cfg, os.Environ()) {
+			fmt.Fprintf(stderr, "goodhour %s: %v.\n", cmd.name, stray)
+		}
+	}
 	err = cmd.run(ctx, c, rest)
 	var usage usageError
 	switch {
@@ -149,7 +153,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "goodhour %s: %v\nUsage: goodhour %s %s\n", cmd.name, err, cmd.name, cmd.args)
+		fmt.Fprintf(stderr, "goodhour %s: %v\nUsage: goodhour %s %s\nSee goodhour %s -h.\n", cmd.name, err, cmd.name, cmd.args, cmd.name)
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "goodhour %s: %v\n", cmd.name, err)
@@ -192,6 +196,19 @@ func parseGlobal(flags *flag.FlagSet, args []string) (name string, rest []string
 	return name, rest, nil
 }
 
+// help prints what a command is for, and its flags if it has any.
+func (cmd *command) help(ctx context.Context, stdout io.Writer) int {
+	fmt.Fprintf(stdout, "goodhour %s: %s\n\nUsage: goodhour %s %s\n%s", cmd.name, cmd.summary, cmd.name, cmd.args, cmd.more)
+	if strings.HasPrefix(cmd.args, "[") {
+		// Asked for help, a command with flags prints them and does nothing else.
+		c := &cli{stdout: stdout, stderr: stdout, now: time.Now}
+		if err := cmd.run(ctx, c, []string{"-h"}); !errors.Is(err, flag.ErrHelp) {
+			return exitError
+		}
+	}
+	return exitOK
+}
+
 func findCommand(name string) (command, bool) {
 	for _, c := range commands() {
 		if c.name == name {
@@ -206,10 +223,10 @@ func printHelp(w io.Writer, flags *flag.FlagSet) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
 		if c.args != "" {
-			fmt.Fprintf(w, "  %-11s   goodhour %s %s\n", "", c.name, c.args)
+			fmt.Fprintf(w, "  %-11s   %s\n", "", c.args)
 		}
 	}
-	fmt.Fprint(w, "\nFlags of every command:\n")
+	fmt.Fprint(w, "\ngoodhour COMMAND -h says more of a command.\n\nFlags of every command:\n")
 	flags.SetOutput(w)
 	flags.PrintDefaults()
 	fmt.Fprint(w, "\nEvery setting can also be given by the environment: GOODHOUR_KAFKA_BROKERS for kafka.brokers.\n"+

@@ -75,16 +75,12 @@ type deadLetterInfo struct {
 // withOperator runs do with the running serve if there is one, else with the
 // data directory opened here.
 func withOperator(ctx context.Context, c *cli, do func(operator) error) error {
-	client, err := dialControl(ctx, c.cfg.Data)
-	if err == nil {
+	a, client, err := openOrAsk(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case client != nil:
 		return do(client)
-	}
-	if !errors.Is(err, errNotServing) {
-		return err
-	}
-	a, err := openApp(ctx, c)
-	if err != nil {
-		return err
 	}
 	return errors.Join(do(a), a.Close())
 }
@@ -111,6 +107,7 @@ func (a *app) Offsets(ctx context.Context) ([]partitionInfo, error) {
 		return nil, fmt.Errorf("ask the brokers how far the topics go: %w", err)
 	}
 	status := a.consumer.Status()
+	ledgerBreaks := breaks(a.sending.consumer)
 	out := make([]partitionInfo, 0, len(status.Partitions))
 	for _, p := range status.Partitions {
 		name := ingest.TopicPartition{Topic: p.Topic, Partition: p.Partition.Partition}
@@ -124,6 +121,8 @@ func (a *app) Offsets(ctx context.Context) ([]partitionInfo, error) {
 		}
 		if p.Break != nil {
 			info.Break = p.Break.Error()
+		} else if broken := ledgerBreaks[name]; broken != nil {
+			info.Break = "for the ledger, " + broken.Error()
 		}
 		if err := errors.Join(status.Error, p.Error); err != nil {
 			info.Error = err.Error()
@@ -133,12 +132,42 @@ func (a *app) Offsets(ctx context.Context) ([]partitionInfo, error) {
 	return out, nil
 }
 
-func (a *app) AcceptBreak(ctx context.Context, r acceptRequest) (acceptedInfo, error) {
-	accepted, err := a.consumer.Accept(ctx, r.Topic, r.Partition, r.By)
-	if err != nil {
-		return acceptedInfo{}, err
+// AcceptBreak accepts it for every projection that stands still over it: both
+// read the same log, but one may have noticed, or been accepted, before the other.
+func (a *app) AcceptBreak(ctx context.Context, r acceptRequest) (out acceptedInfo, err error) {
+	name := ingest.TopicPartition{Topic: r.Topic, Partition: r.Partition}
+	var still []*ingest.Consumer
+	for _, consumer := range []*ingest.Consumer{a.consumer, a.sending.consumer} {
+		// Whoever has only just begun has not looked at the log yet.
+		looking, cancel := context.WithTimeout(ctx, catchUpPatience)
+		_ = consumer.WaitForEnd(looking) // a break, too, is an answer
+		cancel()
+		if breaks(consumer)[name] != nil {
+			still = append(still, consumer)
+		}
 	}
-	return acceptedInfo{Break: accepted.Break, Detail: accepted.Detail, NextOffset: accepted.NextOffset}, nil
+	if len(still) == 0 {
+		still = append(still, a.consumer) // which says that there is nothing to accept
+	}
+	for _, consumer := range still {
+		accepted, err := consumer.Accept(ctx, r.Topic, r.Partition, r.By)
+		if err != nil {
+			return out, err
+		}
+		out = acceptedInfo{Break: accepted.Break, Detail: accepted.Detail, NextOffset: accepted.NextOffset}
+	}
+	return out, nil
+}
+
+// breaks are the partitions that a projection stands still over.
+func breaks(consumer *ingest.Consumer) map[ingest.TopicPartition]*ingest.BreakError {
+	out := make(map[ingest.TopicPartition]*ingest.BreakError)
+	for _, p := range consumer.Status().Partitions {
+		if p.Break != nil {
+			out[ingest.TopicPartition{Topic: p.Topic, Partition: p.Partition.Partition}] = p.Break
+		}
+	}
+	return out
 }
 
 func (a *app) DeadLetters(ctx context.Context, filter warehouse.DeadLetterFilter) ([]warehouse.DeadLetterSummary, error) {

@@ -145,8 +145,8 @@ func (a *app) dropParameters(ctx context.Context) error {
 		if _, err := a.sending.ledger.DropParameters(ctx, before); err != nil && ctx.Err() == nil {
 			a.log.Warn("parameters of settled messages are kept for now", "error", err)
 		}
-		if a.clock.Wait(ctx, a.clock.Now().Add(24*time.Hour)) != nil {
-			return nil
+		if err := a.clock.Wait(ctx, a.clock.Now().Add(24*time.Hour)); err != nil {
+			return err
 		}
 	}
 }

@@ -46,8 +46,8 @@ type rehearsalOptions struct {
 	rules     string // YAML of the policy's rules
 }
 
-// startRehearsal starts the sandbox and configures its account by what the
-// sandbox prints for that.
+// startRehearsal starts the sandbox, and configures the account that it says it
+// has, with more of the options.
 func startRehearsal(ctx context.Context, t *testing.T, brokers []string, o rehearsalOptions) *rehearsal {
 	t.Helper()
 	r := &rehearsal{installation: newInstallation(t, brokers), boxDir: t.TempDir(), listen: fixedAddress(ctx, t)}
@@ -58,15 +58,20 @@ func startRehearsal(ctx context.Context, t *testing.T, brokers []string, o rehea
 	r.box = startProcess(t, nil, "sandbox", "--listen", "127.0.0.1:0", "--dir", r.boxDir, "--faults", faults,
 		"--webhook", "http://"+r.listen+"/webhooks/meta",
 		"--customers", fmt.Sprint(o.customers), "--seed", fmt.Sprint(o.seed))
-	r.boxURL = r.box.await(ctx, t, "Sandbox at ", ". Put")
-	last := "verify_token_file: "
-	account := "accounts:" + r.box.await(ctx, t, "accounts:", last) + last + r.box.await(ctx, t, last, "\n") + "\n"
+	r.boxURL = r.box.await(ctx, t, "Sandbox at ", ";")
+	account, err := os.ReadFile(r.box.await(ctx, t, "Its account is in ", ":"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.config = filepath.Join(dir, "goodhour.yaml")
-	writeText(t, r.config, account+o.account+"sender:\n  rules_file: "+rules+"\n")
-	// What customers are and do does not depend on the past's bounds.
-	r.world = sandbox.NewWorld(sandbox.WorldConfig{
-		Seed: o.seed, Customers: o.customers, Start: time.Now().Add(-90 * 24 * time.Hour), End: time.Now(),
-	})
+	writeText(t, r.config, string(account)+o.account+"sender:\n  rules_file: "+rules+"\n")
+	world, err := os.ReadFile(filepath.Join(r.boxDir, "world.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config sandbox.WorldConfig
+	readJSON(t, string(world), &config)
+	r.world = sandbox.NewWorld(config)
 	return r
 }
 
@@ -211,7 +216,7 @@ func (r *rehearsal) inState(ctx context.Context, state plan.State) ([]string, er
 	}
 	var ids []string
 	for i := range plans {
-		address := "http://" + r.listen + campaignPath(plans[i].ID, "decisions") + "?limit=100&state=" + string(state)
+		address := "http://" + r.listen + campaignPath(plans[i].ID, "decisions") + "?limit=1000&state=" + string(state)
 		for cursor := ""; ; {
 			var page struct {
 				Messages []struct {

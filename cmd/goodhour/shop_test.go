@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -38,9 +39,12 @@ type shop struct {
 	// What a start uses; a test may change it before open.
 	clock     sender.Clock
 	retention Size
+	batchAge  Duration
 	rules     string // file
+	keysDir   string // of the account's secrets
 	account   sandbox.Account
 	boxURL    string
+	world     sandbox.WorldConfig
 	box       *sandbox.Sandbox
 	log       *transcript
 
@@ -53,21 +57,22 @@ type shop struct {
 func newShop(t *testing.T, clock sender.Clock, customers int) *shop {
 	t.Helper()
 	s := &shop{
-		t: t, home: newInstallation(t, nil), clock: clock, retention: defaultConfig().Kafka.EmbeddedRetention,
+		t: t, home: newInstallation(t, nil), clock: clock, retention: defaultConfig().Kafka.EmbeddedRetention, batchAge: defaultConfig().Load.BatchAge,
 		rules: withoutHoldout(t), log: newTranscript(),
 	}
 	dir := filepath.Join(t.TempDir(), "sandbox")
+	s.keysDir = dir
 	var err error
 	if s.account, err = openSandboxAccount(dir); err != nil {
 		t.Fatal(err)
 	}
 	now := clock.Now()
+	s.world = sandbox.WorldConfig{
+		Seed: 3, Customers: customers, Start: now.AddDate(0, 0, -40), End: now, NumberID: sandboxNumber, Provider: "meta",
+	}
 	s.box, err = sandbox.Open(sandbox.Config{
 		Dir: dir, Account: s.account, Clock: clock, WebhookURL: "http://" + s.reserve() + "/webhooks/meta",
-		World: sandbox.WorldConfig{
-			Seed: 3, Customers: customers, Start: now.AddDate(0, 0, -40), End: now, NumberID: sandboxNumber, Provider: "meta",
-		},
-		Logger: slog.New(slog.DiscardHandler),
+		World: s.world, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +141,7 @@ func (s *shop) open(ctx context.Context) {
 	c := s.home.cli()
 	c.cfg.Accounts = []AccountConfig{s.accountConfig()}
 	c.cfg.Kafka.EmbeddedRetention = s.retention
+	c.cfg.Load.BatchAge = s.batchAge
 	c.cfg.Sender.RulesFile = s.rules
 	c.cfg.API.Listen = s.address
 	c.log = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -153,6 +159,7 @@ func (s *shop) open(ctx context.Context) {
 		s.t.Fatal(errors.Join(err, stopAPI(), a.Close()))
 	}
 	s.app = a
+	a.loop("sandbox", s.box.Run)
 	s.stop = func() {
 		s.stop = func() {}
 		if err := errors.Join(stopControl(), stopAPI(), a.Close()); err != nil {
@@ -225,33 +232,54 @@ func (s *shop) decode(text string, out any) {
 	}
 }
 
-// drive sends and lets virtual time pass, by way of everything that is due, up
-// to an instant. It is for a shop on a virtual clock.
+// drive lets virtual time pass up to an instant, by way of everything that is
+// due: what the sender sends, and what its customers answer. It is for a shop on
+// a virtual clock.
 func (s *shop) drive(ctx context.Context, until time.Time) {
 	s.t.Helper()
 	clock := s.clock.(*sandbox.VirtualClock) //nolint:forcetypeassert // see above
 	for {
-		_, _, err := s.app.sending.sender.Step(ctx)
-		if err == nil {
-			_, err = s.app.sending.sender.PublishPending(ctx)
+		s.pass(ctx)
+		now, next := clock.Now(), until
+		if at, due := s.app.sending.sender.NextDue(); due && at.Before(next) {
+			next = later(at, now.Add(time.Second))
 		}
-		if err = errors.Join(err, s.app.waitForEnd(ctx)); err != nil {
-			s.t.Fatal(err)
+		if at, due := s.box.NextDue(); due {
+			if at = at.Truncate(time.Hour).Add(time.Hour); at.Before(next) {
+				next = at
+			}
 		}
-		next, due := s.app.sending.sender.NextDue()
-		if !due || next.After(until) {
-			next = until
-		}
-		if now := clock.Now(); !next.After(now) {
-			next = now.Add(time.Second)
-		}
-		if next.After(until) {
+		if !now.Before(until) {
 			return
 		}
 		if _, err := clock.Advance(next); err != nil {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// pass does everything that is due at this instant of the clock.
+func (s *shop) pass(ctx context.Context) {
+	s.t.Helper()
+	err := s.app.waitForEnd(ctx)
+	if err == nil {
+		_, _, err = s.app.sending.sender.Step(ctx)
+	}
+	if err == nil {
+		_, err = s.app.sending.sender.PublishPending(ctx)
+	}
+	if err = errors.Join(err, s.box.WaitQuiet(ctx), s.app.waitForEnd(ctx)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) status(ctx context.Context, planID string) ledger.PlanStatus {
+	s.t.Helper()
+	status, err := s.app.sending.ledger.Plan(ctx, planID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return status
 }
 
 // message is the plan's one message to a customer.
@@ -322,9 +350,7 @@ func inbound(id, from, userID string, at time.Time, what object) object {
 	if userID != "" {
 		m["from_user_id"] = userID
 	}
-	for name, value := range what {
-		m[name] = value
-	}
+	maps.Copy(m, what)
 	return m
 }
 

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -36,11 +38,10 @@ func newVirtualClock(t *testing.T) *sandbox.VirtualClock {
 // of their message.
 type stopper struct {
 	person
-	says  object // a message's rest; nil: nothing
-	from  string // instead of the phone
-	user  string // BSUID instead of a phone
-	after []event.Data
-	out   bool // opted out by it
+	says object // a message's rest; nil: nothing
+	from string // instead of the phone
+	user string // BSUID instead of a phone
+	out  bool   // opted out by it
 }
 
 // stoppers are ways to say stop, and some that are none.
@@ -64,9 +65,12 @@ func stoppers() []stopper {
 		{person: next("by-old-phone"), says: typed("PARAR!"), from: "5511988880000", out: true},
 		// Not known to be theirs until after the stop.
 		{person: next("linked-later"), says: typed("stop"), user: "BR.99999", out: true},
+		// By other roads: a list of the shop's, and the platform's word on an
+		// earlier message.
+		{person: next("by-list"), out: true},
+		{person: next("by-platform"), out: true},
 	}
 	list[4].from = "55" + list[4].phone[3:5] + list[4].phone[6:]
-	list[6].after = nil
 	for i, word := range []string{"退订", "退訂", "取消订阅", "停止", "ＴＤ", "Arrêt !", "BAJA", "Abmelden", "afmelden", "Descadastrar", "🛑 stop 🛑"} {
 		list = append(list, stopper{person: next(fmt.Sprintf("word-%02d", i)), says: typed(word), out: true})
 	}
@@ -111,8 +115,8 @@ func TestStopStops(t *testing.T) {
 	id := s.plan(ctx, everyone("news", "2026-06-01T18:00"))
 	s.drive(ctx, stopBegins.Add(2*time.Hour)) // six o'clock in Berlin has passed
 	s.want(ctx, id, early.key, plan.Accepted, "")
-	if status, err := s.app.sending.ledger.Plan(ctx, id); err != nil || status.Status != plan.Running {
-		t.Fatalf("the plan is %s, want it running: %v", status.Status, err)
+	if status := s.status(ctx, id).Status; status != plan.Running {
+		t.Fatalf("the plan is %s, want it running", status)
 	}
 	at := s.clock.Now()
 	for i := range list {
@@ -120,6 +124,11 @@ func TestStopStops(t *testing.T) {
 			s.accept(ctx, s.webhookOf(list[i].message(at)))
 		}
 	}
+	s.accept(ctx, s.webhook("messages", object{"statuses": []object{{
+		"id": "wamid.earlier", "status": "failed", "timestamp": strconv.FormatInt(at.Unix(), 10), "recipient_id": list[10].phone[1:],
+		"errors": []object{{"code": 131050}},
+	}}}))
+	s.home.run(ctx, t, "import", "consents", writeTemp(t, "stops.csv", "customer,category,state,time\nby-list,marketing,opted_out,2026-06-01T16:00:00Z\n"))
 	s.publishEvents(ctx, links(t, "linked-later", "late-link", at, event.Person{BSUID: "BR.99999"}))
 	s.drive(ctx, stopBegins.Add(7*time.Hour)) // and in São Paulo
 
@@ -217,19 +226,19 @@ func TestStopOutlivesTheTopics(t *testing.T) {
 	s.open(ctx)
 	stays := person{key: "stays", phone: "+5511987654321", name: "Zelda"}
 	stops := person{key: "stops", phone: "+5511987654322", bsuid: "BR.13491208655302741918", name: "Zelda"}
-	s.publishEvents(ctx, append(stays.joined(t, saoPaulo), stops.joined(t, saoPaulo)...)...)
+	afterwards := person{key: "afterwards", phone: "+5511987654323", name: "Zelda"}
+	for _, p := range []person{stays, stops, afterwards} {
+		s.publishEvents(ctx, p.joined(t, saoPaulo)...)
+	}
 	s.publish(ctx)
 	id := s.plan(ctx, everyone("news", "2026-06-01T18:00"))
 	s.accept(ctx, s.webhookOf(inbound("wamid.stop", "", stops.bsuid, s.clock.Now(), typed("stop"))))
-	if err := s.app.waitForEnd(ctx); err != nil {
-		t.Fatal(err)
-	}
 	// Others go on talking, so that retention has something to keep.
 	for i := range 40 {
 		s.accept(ctx, s.webhookOf(inbound(fmt.Sprintf("wamid.%d", i), stays.phone[1:], "", s.clock.Now(), typed("hello"))))
 	}
-	err := s.app.waitForEnd(ctx)
-	if err = errors.Join(err, s.app.applyRetention(ctx)); err != nil {
+	s.pass(ctx) // the event that the stop became is on its topic, and read again
+	if err := s.app.applyRetention(ctx); err != nil {
 		t.Fatal(err)
 	}
 	s.restart(ctx)
@@ -243,6 +252,8 @@ func TestStopOutlivesTheTopics(t *testing.T) {
 	// The whole log is lost: nothing is sent until somebody has said that it
 	// is, and then the stop still holds.
 	id = s.plan(ctx, everyone("later", "2026-06-02T18:30"))
+	s.accept(ctx, s.webhookOf(inbound("wamid.afterwards", afterwards.phone[1:], "", s.clock.Now(), typed("stop"))))
+	s.pass(ctx)
 	s.stop()
 	if err := os.RemoveAll(filepath.Join(s.home.data, "broker")); err != nil {
 		t.Fatal(err)
@@ -260,6 +271,7 @@ func TestStopOutlivesTheTopics(t *testing.T) {
 	s.drive(ctx, stopBegins.Add(31*time.Hour+time.Minute))
 	s.want(ctx, id, stays.key, plan.Accepted, "")
 	s.want(ctx, id, stops.key, plan.Suppressed, "opted_out")
+	s.want(ctx, id, afterwards.key, plan.Suppressed, "opted_out")
 }
 
 // recordsLeft is how many records of a topic the broker still has.
@@ -288,5 +300,104 @@ func (s *shop) acceptBreaks(ctx context.Context) {
 	}
 	if err := s.app.waitForEnd(ctx); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// noonZone is the name of a time zone in which it is about noon, so that no test
+// on the wall's clock falls into quiet hours.
+func noonZone(now time.Time) string {
+	switch ahead := 12 - now.UTC().Hour(); {
+	case ahead > 0:
+		return fmt.Sprintf("Etc/GMT-%d", ahead) // POSIX has the sign the other way round
+	case ahead < 0:
+		return fmt.Sprintf("Etc/GMT+%d", -ahead)
+	default:
+		return "Etc/GMT"
+	}
+}
+
+// TestStopsDuringARun has customers stop while the sender's own loops send, on
+// the wall's clock. A pass that was under way when the webhook was answered may
+// still have claimed their message; no later one has.
+func TestStopsDuringARun(t *testing.T) {
+	t.Parallel()
+	ctx := deadline(t, 3*time.Minute)
+	const customers, stops = 250, 80
+	s := newShop(t, wallClock{}, 1)
+	s.batchAge = Duration(time.Minute) // nothing is read in time unless somebody waits for it
+	s.open(ctx)
+	all := make([]person, customers)
+	var events []event.Event
+	for i := range all {
+		all[i] = person{key: fmt.Sprintf("k%03d", i), phone: fmt.Sprintf("+55119%08d", 10_000_000+i), bsuid: fmt.Sprintf("BR.%012d", i), name: "Zelda"}
+		events = append(events, all[i].joined(t, "")...)
+	}
+	s.publishEvents(ctx, events...)
+	s.publish(ctx)
+	report := s.planOnly(ctx, fmt.Sprintf(`
+id: news
+audience: {sql: "select customer_id from marts.customers"}
+template: {name: new_arrivals, language: pt_BR, parameters: {"1": {field: name, default: cliente}}}
+account: shop
+schedule: {send: now, time_zone: %s}
+`, noonZone(time.Now())))
+	s.app.startSending()
+	s.home.run(ctx, t, "campaign", "approve", report.ID, "--hash", report.Hash)
+
+	// As the campaign goes on, every third customer stops, by phone or user id.
+	acceptedAt := make(map[string]time.Time, stops)
+	for i, who := range rand.New(rand.NewPCG(7, 7)).Perm(customers)[:stops] {
+		s.await(ctx, func() bool { return s.box.Health().Submissions >= 2*i })
+		message := inbound("wamid."+all[who].key, all[who].phone[1:], "", time.Now(), typed("stop"))
+		if i%2 == 0 {
+			message = inbound("wamid."+all[who].key, "", all[who].bsuid, time.Now(), typed("退订"))
+		}
+		s.accept(ctx, s.webhookOf(message))
+		acceptedAt[all[who].key] = time.Now()
+	}
+	s.await(ctx, func() bool { return s.status(ctx, report.ID).Status == plan.Done })
+
+	passes := make([]time.Time, 0, customers)
+	claimedAt := make(map[string]time.Time, customers)
+	for i := range all {
+		m := s.message(ctx, report.ID, all[i].key)
+		for _, attempt := range m.Attempts {
+			claimedAt[all[i].key] = attempt.ClaimedAt
+			passes = append(passes, attempt.ClaimedAt)
+		}
+		if _, stopped := acceptedAt[all[i].key]; !stopped && m.StateNow != plan.Accepted {
+			t.Errorf("the message to %s, who said nothing, is %s (%s)", all[i].key, m.StateNow, m.RuleNow)
+		}
+	}
+	slices.SortFunc(passes, time.Time.Compare)
+	kept := 0
+	for key, at := range acceptedAt {
+		claimed, sent := claimedAt[key]
+		if !sent {
+			kept++
+			continue
+		}
+		underWay, _ := slices.BinarySearchFunc(passes, at, time.Time.Compare)
+		if underWay < len(passes) && claimed.After(passes[underWay]) {
+			t.Errorf("the message to %s was claimed %s after the stop was accepted, by a later pass", key, claimed.Sub(at))
+		}
+	}
+	t.Logf("of %d customers who stopped, %d got no message", stops, kept)
+	if kept < 5 || kept == stops {
+		t.Errorf("%d of %d stops came before the message: the test shows little", kept, stops)
+	}
+}
+
+// await looks now and then whether something has come about.
+func (s *shop) await(ctx context.Context, done func() bool) {
+	s.t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			s.t.Fatal(context.Cause(ctx))
+		}
 	}
 }

@@ -30,10 +30,14 @@ func TestScripts(t *testing.T) {
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                scriptCommands(),
 		Setup: func(e *testscript.Env) error {
 			examples, err := filepath.Abs("../../examples")
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("GOODHOUR_DATA", filepath.Join(e.WorkDir, "data"))
+			// A serve and a sandbox must know each other's before either listens.
+			e.Setenv("GOODHOUR_API_LISTEN", fixedAddress(t.Context(), t))
+			e.Setenv("SANDBOX", fixedAddress(t.Context(), t))
 			return err
 		},
 	})

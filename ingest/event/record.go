@@ -29,6 +29,9 @@ type Record struct {
 	Headers   []Header
 }
 
+// ImportSource begins the source of every event that an import makes of a file.
+const ImportSource = "import:"
+
 // Event is one event on its way out: what a producer publishes.
 type Event struct {
 	// ID is unique within Source: two events with both equal are one.

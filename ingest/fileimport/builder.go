@@ -78,7 +78,7 @@ type draft struct {
 
 func newBuilder(o *Options, m *mapping) *builder {
 	b := &builder{
-		options: o, mapping: m, source: "import:" + o.Source, zones: zones{},
+		options: o, mapping: m, source: event.ImportSource + o.Source, zones: zones{},
 		clock: clock{format: o.TimeFormat, zone: o.TimeZone},
 		fixed: clock{zone: o.TimeZone},
 		cells: map[string]cell{}, drafts: make([]draft, 0, len(momentFields)),

@@ -292,7 +292,7 @@ func interned(texts map[string]string, value any) string {
 // customer twice: which row's values would be sent?
 func (a *audience) order() error {
 	if len(a.rows) == 0 {
-		return invalid("audience", "nobody is in it")
+		return invalid("audience", "nobody is in it: look at it with goodhour sql, or publish as of another day (goodhour publish --as-of)")
 	}
 	slices.SortFunc(a.rows, func(x, y row) int { return x.customer.Compare(y.customer) })
 	twice := 0

@@ -6,8 +6,21 @@ import (
 	"strings"
 )
 
-// ErrNotFound says that there is no campaign, plan or customer of that id.
+// ErrNotFound says that there is no campaign, plan or customer of that id: every
+// *NotFoundError is it.
 var ErrNotFound = errors.New("there is none of that id")
+
+// NotFoundError says what there is not, and how to find what there is.
+type NotFoundError struct{ Text string }
+
+func (e *NotFoundError) Error() string { return e.Text }
+
+// Is says that it is ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+func notFound(format string, args ...any) error {
+	return &NotFoundError{fmt.Sprintf(format, args...)}
+}
 
 // Problem is one thing that is wrong, and where.
 type Problem struct {

@@ -181,7 +181,7 @@ func (s *Service) campaign(ctx context.Context, id string) (*Campaign, error) {
 	}
 	at := slices.IndexFunc(campaigns, func(c ledger.StoredCampaign) bool { return c.ID == id })
 	if at < 0 {
-		return nil, fmt.Errorf("campaign: %w", ErrNotFound)
+		return nil, noCampaign(id)
 	}
 	c, err := Parse(campaigns[at].Campaign)
 	if err != nil {
@@ -267,10 +267,21 @@ func (s *Service) Status(ctx context.Context, id string) (ledger.PlanStatus, err
 		return ledger.PlanStatus{}, err
 	}
 	at := slices.IndexFunc(plans, func(p ledger.PlanStatus) bool { return p.CampaignID == id })
-	if at < 0 {
-		return ledger.PlanStatus{}, fmt.Errorf("plan: %w", ErrNotFound)
+	if at >= 0 {
+		return plans[at], nil
 	}
-	return plans[at], nil
+	campaigns, err := s.config.Ledger.Campaigns(ctx)
+	if err != nil {
+		return ledger.PlanStatus{}, err
+	}
+	if slices.ContainsFunc(campaigns, func(c ledger.StoredCampaign) bool { return c.ID == id }) {
+		return ledger.PlanStatus{}, notFound("campaign %s has no plan yet: make one with goodhour campaign plan %s", id, id)
+	}
+	return ledger.PlanStatus{}, noCampaign(id)
+}
+
+func noCampaign(id string) error {
+	return notFound("there is no campaign %q: goodhour campaign list shows those there are", id)
 }
 
 // planPrefix begins every plan's id. No campaign's id does: see campaignID.
@@ -309,7 +320,7 @@ func (s *Service) Explain(ctx context.Context, planID, customer string) ([]ledge
 			return messages, nil
 		}
 	}
-	return nil, fmt.Errorf("a message of plan %s to this customer: %w", planID, ErrNotFound)
+	return nil, notFound("plan %s has no message to this customer: they were not in its audience, or nobody has this id", planID)
 }
 
 // identitiesOf are the identities that a text may mean: ours, and the caller's key.
@@ -331,7 +342,7 @@ func translate(err error) error {
 	var status *ledger.StatusError
 	switch {
 	case errors.Is(err, ledger.ErrNoPlan):
-		return fmt.Errorf("plan: %w", ErrNotFound)
+		return notFound("there is no plan of that id: goodhour campaign list shows those there are")
 	case errors.As(err, &hash), errors.As(err, &status):
 		return &ConflictError{Text: err.Error(), err: err}
 	}

@@ -29,7 +29,7 @@ var (
 type HashError struct{ PlanID, Have, Want string }
 
 func (e *HashError) Error() string {
-	return fmt.Sprintf("plan %s has the hash %s, not %s: read its report again, and approve what it says", e.PlanID, e.Have, e.Want)
+	return fmt.Sprintf("plan %s has another hash, not %s: read its report again, and approve what it says", e.PlanID, e.Want)
 }
 
 // StatusError says that a plan's status does not allow what was asked.
