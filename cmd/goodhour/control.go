@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,6 +32,7 @@ func controlPath(data string) string { return filepath.Join(data, "control.json"
 // startControl serves the other commands on the socket and announces it. The
 // returned function stops it and takes the announcement back.
 func startControl(data string, server *http.Server) (stop func() error, err error) {
+	removeStaleSocket(data)
 	dir, err := os.MkdirTemp("", "goodhour-") // mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the control socket: %w", err)
@@ -51,6 +53,19 @@ func startControl(data string, server *http.Server) (stop func() error, err erro
 	return func() error {
 		return errors.Join(os.Remove(controlPath(data)), stopHTTP(), os.RemoveAll(dir))
 	}, nil
+}
+
+// removeStaleSocket removes the folder of a socket that a killed process left
+// announced. The caller has the data directory open, so that process is gone.
+func removeStaleSocket(data string) {
+	b, err := os.ReadFile(controlPath(data))
+	var left controlFile
+	if err != nil || json.Unmarshal(b, &left) != nil {
+		return
+	}
+	if dir := filepath.Dir(left.Socket); strings.HasPrefix(filepath.Base(dir), "goodhour-") {
+		_ = os.RemoveAll(dir) // at worst it stays where it is
+	}
 }
 
 // errNotServing says that no serve runs on the data directory.

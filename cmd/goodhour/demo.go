@@ -5,12 +5,14 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goodhour/goodhour/ingest/event"
@@ -38,6 +40,7 @@ type demoOptions struct {
 	customers int
 	days      int
 	seed      uint64
+	named     bool // one of the three above was given
 }
 
 // demo is the whole loop on an invented world: everything that serve runs, a
@@ -82,6 +85,9 @@ func runDemo(ctx context.Context, c *cli, args []string) (err error) {
 	if d.options.customers < 100 || d.options.days < 7 {
 		return usagef("want at least 100 customers and 7 days")
 	}
+	flags.Visit(func(f *flag.Flag) {
+		d.options.named = d.options.named || f.Name == "customers" || f.Name == "days" || f.Name == "seed"
+	})
 	return d.run(ctx, c)
 }
 
@@ -111,6 +117,9 @@ func (d *demo) run(ctx context.Context, c *cli) (err error) {
 	pages, err := listenNear(ctx, inner.cfg.API.Listen)
 	if err != nil {
 		return errors.Join(err, provider.Close())
+	}
+	if wanted := inner.cfg.API.Listen; wanted != pages.Addr().String() && !strings.HasSuffix(wanted, ":0") {
+		d.say("%s is taken by another program.", wanted)
 	}
 	inner.cfg.API.Listen = pages.Addr().String()
 	account, err := openSandboxAccount(filepath.Join(inner.cfg.Data, "sandbox"))
@@ -159,7 +168,7 @@ func (d *demo) run(ctx context.Context, c *cli) (err error) {
 
 // say prints a line with the seconds since the start.
 func (d *demo) say(format string, args ...any) {
-	fmt.Fprintf(d.out, "%6.1fs  %s\n", d.now().Sub(d.begun).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.out, "%6.1fs  %s\n", time.Since(d.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // listenNear listens on the address, or where it is taken on a free port.
@@ -212,6 +221,13 @@ func (d *demo) openState(c *cli) error {
 	if err := json.Unmarshal(b, &d.state); err != nil {
 		return fmt.Errorf("read how far the demo came, in %s: %w; remove the directory to begin anew", demoStatePath(&c.cfg), err)
 	}
+	asked := d.state
+	asked.Seed, asked.Customers = d.options.seed, d.options.customers
+	asked.Start = asked.End.AddDate(0, 0, -d.options.days)
+	if d.options.named && asked != d.state {
+		return usagef("%s holds the world of seed %d with %d customers from %s: leave --customers, --days and --seed out, or name another directory with --data",
+			c.cfg.Data, d.state.Seed, d.state.Customers, d.state.Start.Format(time.DateOnly))
+	}
 	return nil
 }
 
@@ -234,7 +250,8 @@ func (d *demo) loadHistory(ctx context.Context) error {
 		d.say("History is there: %d events.", d.state.Events)
 		return nil
 	}
-	d.say("Bringing %d days of %d customers through the topics.", d.options.days, d.state.Customers)
+	days := d.state.End.Sub(d.state.Start).Hours() / 24
+	d.say("Bringing %.0f days of %d customers through the topics.", days, d.state.Customers)
 	began := d.now()
 	batch := make([]event.Event, 0, historyBatch)
 	total := 0
@@ -257,7 +274,8 @@ func (d *demo) loadHistory(ctx context.Context) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	if err := d.waitForEnd(ctx); err != nil {
+	// With what the ledger found in it: who stopped is an event of its own.
+	if err := d.settle(ctx); err != nil {
 		return err
 	}
 	took := d.now().Sub(began)

@@ -250,7 +250,8 @@ func (d *demo) checkStop(ctx context.Context, _ string) (promise, error) {
 	return promise{"STOP means stop", stopped > 0 && after == 0, fmt.Sprintf("%d customers stopped, %d messages to them afterwards", stopped, after)}, err
 }
 
-// checkPersonal looks for phones in every text of the published file.
+// checkPersonal looks for phones in every text of the published file, and for
+// Meta's message ids, in which one is encoded.
 func (d *demo) checkPersonal(ctx context.Context, _ string) (promise, error) {
 	columns, found := 0, int64(0)
 	err := d.read(func(reader *warehouse.Reader) error {
@@ -260,7 +261,7 @@ func (d *demo) checkPersonal(ctx context.Context, _ string) (promise, error) {
 					continue
 				}
 				columns++
-				n, err := number(ctx, reader, fmt.Sprintf(`select count(*) from %s.%s where regexp_matches(%s, '(^|[^0-9a-zA-Z])\+[1-9][0-9]{7,14}')`,
+				n, err := number(ctx, reader, fmt.Sprintf(`select count(*) from %s.%s where regexp_matches(%s, '(^|[^0-9a-zA-Z])\+[1-9][0-9]{7,14}|wamid[.]')`,
 					quoted(relation.Schema), quoted(relation.Name), quoted(column.Name)))
 				if err != nil {
 					return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -119,23 +118,29 @@ func (d *demo) sayPlan(r *campaign.Report) {
 	}
 }
 
-// watch lets virtual time pass until the plan is done and its customers have
-// had time to answer.
+// watch lets virtual time pass until the plan is over and its customers have
+// had time to answer. While somebody holds the plan, time stands.
 func (d *demo) watch(ctx context.Context, planID string) error {
 	day := d.virtual.Now().Add(24 * time.Hour)
 	for {
-		status, err := d.sending.ledger.Plan(ctx, planID)
+		status, err := d.unheld(ctx, planID)
 		if err != nil {
 			return err
 		}
-		if status.Status == plan.Done {
-			break
+		if status == plan.Done || status == plan.CancelledPlan {
+			d.say("The plan is %s. Customers have %s to answer.", status, demoAfter)
+			_, err = d.pass(ctx, d.virtual.Now().Add(demoAfter))
+			return err
 		}
-		until := d.virtual.Now().Add(2 * time.Hour)
-		if err := d.pass(ctx, until); err != nil {
+		more, err := d.pass(ctx, d.virtual.Now().Add(2*time.Hour))
+		if err != nil {
 			return err
 		}
 		d.sayProgress(ctx, planID)
+		if !more {
+			d.say("Virtual time has reached the real one, which it never passes.")
+			return nil
+		}
 		if !d.virtual.Now().Before(day) {
 			day = d.virtual.Now().Add(24 * time.Hour)
 			if err := d.refresh(ctx); err != nil {
@@ -143,8 +148,24 @@ func (d *demo) watch(ctx context.Context, planID string) error {
 			}
 		}
 	}
-	d.say("Everything is sent. Customers have %s to answer.", demoAfter)
-	return d.pass(ctx, d.virtual.Now().Add(demoAfter))
+}
+
+// unheld waits while the plan is paused, and returns its status.
+func (d *demo) unheld(ctx context.Context, planID string) (plan.Status, error) {
+	told := false
+	for {
+		s, err := d.sending.ledger.Plan(ctx, planID)
+		if err != nil || s.Status != plan.Paused {
+			return s.Status, err
+		}
+		if !told {
+			d.say("Plan %s is paused, and virtual time with it: goodhour campaign resume %s --data %s", planID, planID, d.cfg.Data)
+			told = true
+		}
+		if err := (wallClock{}).Wait(ctx, d.now().Add(200*time.Millisecond)); err != nil {
+			return s.Status, err
+		}
+	}
 }
 
 func (d *demo) sayProgress(ctx context.Context, planID string) {
@@ -167,15 +188,19 @@ const (
 
 // pass moves virtual time to an instant, by way of everything that is due until
 // then. It moves only when nothing is under way; a sender that paces itself is
-// given its next instant at once.
-func (d *demo) pass(ctx context.Context, until time.Time) error {
+// given its next instant at once. It reports false where virtual time has
+// reached the real one before.
+func (d *demo) pass(ctx context.Context, until time.Time) (more bool, err error) {
 	for {
 		if err := d.settle(ctx); err != nil {
-			return err
+			return false, err
 		}
-		now := d.virtual.Now()
-		if !now.Before(until) {
-			return nil
+		now, wall := d.virtual.Now(), d.now()
+		switch {
+		case !now.Before(until):
+			return true, nil
+		case wall.Sub(now) < tickMin:
+			return false, nil
 		}
 		next := until
 		if at, due := d.sending.sender.NextDue(); due && at.Before(next) {
@@ -189,14 +214,8 @@ func (d *demo) pass(ctx context.Context, until time.Time) error {
 				next = later(at, now.Add(tickMin))
 			}
 		}
-		if wall := d.now(); next.After(wall) {
-			if until.After(wall) && !now.Before(wall.Add(-tickMin)) {
-				return errors.New("virtual time has reached the real one")
-			}
-			next = wall
-		}
 		if _, err := d.virtual.Advance(next); err != nil {
-			return err
+			return false, err
 		}
 	}
 }

@@ -218,7 +218,7 @@ func TestTheTableIsSound(t *testing.T) {
 			if strings.Contains(c.Field, ".") {
 				fields++ // at most one more for its group
 			}
-			wantType := map[Form]ColumnType{FormAny: c.Type, FormCurrency: Text, FormURL: Text, FormItems: JSON, FormTags: JSON}[c.Form]
+			wantType := map[Form]ColumnType{FormAny: c.Type, FormCurrency: Text, FormURL: Text, FormItems: JSON, FormTags: JSON, FormMessageID: Text, FormOwnMessageID: Text}[c.Form]
 			if c.Type != wantType || c.Enum != nil && (c.Type != Text || c.Form != FormAny) || c.Positive && c.Type != Decimal ||
 				(c.Range != nil) != (c.Type == Int || c.Type == Float) || strings.Count(c.Field, ".") > 1 {
 				t.Errorf("%s: column %s: a rule that its type has not", spec.Type, c.Name)

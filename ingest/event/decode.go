@@ -101,7 +101,8 @@ const rowBytes = 2*4 + 8 + 16 + 2 + 4 + 8 + 8 + 1 + 4
 // appendRow copies what was read. Nothing can go wrong any more.
 func (d *Decoder) appendRow(rows *Rows, micros int64, at Coordinates, b *Batch) {
 	rows.Source.Append(d.envelope.source)
-	rows.ID.Append(d.envelope.id)
+	id := d.storedID(d.envelope.id)
+	rows.ID.Append(id)
 	rows.Time = append(rows.Time, micros)
 	rows.Identity = append(rows.Identity, d.firstPerson())
 	rows.Topic = append(rows.Topic, at.Topic)
@@ -109,7 +110,7 @@ func (d *Decoder) appendRow(rows *Rows, micros int64, at Coordinates, b *Batch) 
 	rows.Offset = append(rows.Offset, at.Offset)
 	rows.ReceivedAt = append(rows.ReceivedAt, at.ReceivedAt)
 
-	bytes := rowBytes + len(d.envelope.source) + len(d.envelope.id)
+	bytes := rowBytes + len(d.envelope.source) + len(id)
 	personal := false
 	columns := rows.Kind.Spec().Columns
 	for i := range rows.Columns {

@@ -248,12 +248,19 @@ func (d *Decoder) setColumn(f *field, key, tok token) error {
 }
 
 func (d *Decoder) columnText(f *field, key, tok token) ([]byte, error) {
+	isID := f.column.Form == FormMessageID || f.column.Form == FormOwnMessageID
 	free := f.column.Enum == nil && f.column.Form == FormAny
-	text, err := d.textOf(f.path, tok, free)
+	text, err := d.textOf(f.path, tok, free || isID)
 	if err != nil || free || len(text) == 0 {
 		return text, err
 	}
 	switch {
+	case isID:
+		stored := d.storedID(text)
+		if f.column.Form == FormOwnMessageID && !bytes.Equal(stored, text) {
+			d.extra.add(key.raw, tok.raw)
+		}
+		return stored, nil
 	case f.column.Form == FormURL:
 		plain := d.plainURL(text)
 		if len(plain) != len(text) {

@@ -97,6 +97,10 @@ const (
 	// ItemFields stay, where they are text, numbers, booleans or null.
 	FormItems
 	FormTags // JSON: an array of strings
+	// FormMessageID is Text: a provider's id of a message, see StoredMessageID;
+	// FormOwnMessageID keeps the original in ExtraColumn, to quote the message by.
+	FormMessageID
+	FormOwnMessageID
 )
 
 // Range is a closed interval.
@@ -165,7 +169,7 @@ func (c Column) count() Column { return c.upTo(math.MaxInt32) }
 func messageColumns(more ...Column) []Column {
 	return append([]Column{
 		text("message_id", "goodhour's id of the message; empty for a message that another system sent"),
-		text("provider_message_id", "the provider's id (Meta: wamid)"),
+		text("provider_message_id", "the provider's id; of Meta's a hash, see StoredMessageID").form(FormMessageID),
 		text("provider", "meta, twilio, messagebird, zenvia or sandbox").required(),
 		text("number_id", "the sending number's id at the provider").required(),
 		text("campaign_id", "the campaign that sent it"),
@@ -226,10 +230,10 @@ var specs = withNames([numKinds]Spec{
 		Type: "whatsapp.message.received.v1", Topic: TopicReply, Table: "message_received", Identified: true,
 		Doc: "The customer wrote, pressed a button or reacted. It opens the 24-hour window.",
 		Columns: []Column{
-			text("provider_message_id", "the provider's id of the inbound message").required(),
+			text("provider_message_id", "the provider's id of the inbound message; of Meta's a hash").required().form(FormOwnMessageID),
 			text("provider", "meta, twilio, messagebird, zenvia or sandbox").required(),
 			text("number_id", "the number that was written to").required(),
-			text("in_reply_to", "the provider's id of the message answered"),
+			text("in_reply_to", "the provider's id of the message answered; of Meta's a hash").form(FormMessageID),
 			text("kind", "text, button, list, flow, image, video, audio, document, sticker, location, contacts, order, reaction, system, unsupported, other").required(),
 			integer("text_chars", "length of the text in characters; computed from the text where absent").count(),
 			text("text", "what the customer wrote").personal(),
@@ -292,7 +296,7 @@ var specs = withNames([numKinds]Spec{
 			text("category", "marketing, utility, authentication or service").required(),
 			text("provider", "meta, twilio, messagebird, zenvia or sandbox").required(),
 			text("number_id", "the sending number's id at the provider").required(),
-			text("provider_message_id", "the provider's id, where it gave one"),
+			text("provider_message_id", "the provider's id, where it gave one; of Meta's a hash").form(FormMessageID),
 			text("outcome", "what is known").required().oneOf("accepted", "failed", "unknown"),
 			text("error_code", "the provider's error code"),
 			text("error_class", "goodhour's class of the error"),

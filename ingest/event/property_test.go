@@ -46,6 +46,8 @@ func goodValues(c *Column) *rapid.Generator[string] {
 		return rapid.SampledFrom([]string{`[]`, `["vip"]`, `[ "a" , "é" ]`})
 	case FormItems:
 		return rapid.SampledFrom([]string{`[]`, `[{}]`, `[{"sku":"a","price":"1.5","note":"x"},{"quantity":2}]`})
+	case FormMessageID, FormOwnMessageID:
+		return rapid.SampledFrom([]string{`"SM12"`, `"` + documentedWamid + `"`, `77`})
 	case FormAny:
 	}
 	switch c.Type {

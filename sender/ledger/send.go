@@ -375,7 +375,7 @@ func settlementValues(r *settlementRow) []driver.Value {
 		ms = r.RequestTime.Milliseconds()
 	}
 	return []driver.Value{
-		r.seq, r.message, r.ordinal, timestamp(r.At), string(r.Outcome), r.ProviderMessageID, r.ErrorCode, r.ErrorClass,
+		r.seq, r.message, r.ordinal, timestamp(r.At), string(r.Outcome), event.StoredMessageID(r.ProviderMessageID), r.ErrorCode, r.ErrorClass,
 		timestamp(r.NotBefore), ms, pointer(content.Chars), pointer(content.OpensWithName),
 		pointer(content.HasCallToAction), pointer(content.HasLink), orNull(content.MediaKind),
 	}

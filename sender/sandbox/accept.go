@@ -132,7 +132,7 @@ func (s *Sandbox) decide(one *Submission, t *template.Template, refused *refusal
 		one.Outcome = Broken
 	default:
 		one.Outcome = Accepted
-		one.ProviderMessageID = s.world.key.with(wamidDraw).text(s.config.Account.NumberID).with(uint64(one.Seq)).messageID()
+		one.ProviderMessageID = s.world.key.with(wamidDraw).text(s.config.Account.NumberID).with(uint64(one.Seq)).messageID(s.phoneOf(one))
 	}
 	return refused, s.log.append(one)
 }

@@ -75,7 +75,7 @@ func (w *World) toolEvent(c *Customer, h *happening, at time.Time) event.Event {
 	if c.Phone == "" {
 		subject = "bsuid:" + c.BSUID
 	}
-	id := h.draw.messageID()
+	id := h.draw.messageID(c.Phone)
 	m := event.Message{ProviderMessageID: id, Provider: w.config.Provider, NumberID: w.config.NumberID, CampaignID: oldCampaign(int64(h.day))}
 	billable := true
 	pricing := &event.Pricing{Billable: &billable, Category: "marketing", Type: "regular"}

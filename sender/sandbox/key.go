@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"encoding/base64"
 	"hash/fnv"
 	"math/rand/v2"
+	"strings"
 )
 
 // key names a place in the world where chance decides: a customer, a day, a
@@ -67,6 +69,13 @@ const (
 	strangerDraw
 )
 
-// messageID makes an id that looks like one of Meta's: "wamid." and base64,
-// which callers must not read.
-func (k key) messageID() string { return "wamid.HBgM" + k.with(wamidDraw).hex(32) + "AA==" }
+// messageID makes an id like one of Meta's: "wamid." and base64, in which the
+// customer's phone stands in clear, as in those of Meta's documentation. Callers
+// must not read it, nor keep it where no phone may be.
+func (k key) messageID(phone string) string {
+	digits := strings.TrimPrefix(phone, "+")
+	raw := append([]byte{0x1c, 0x18, byte(len(digits))}, digits...)
+	raw = append(raw, 0x15, 0x02, 0x00, 0x11, 0x18, 0x12)
+	raw = append(raw, k.with(wamidDraw).hex(18)...)
+	return "wamid." + base64.StdEncoding.EncodeToString(append(raw, 0))
+}

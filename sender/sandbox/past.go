@@ -173,7 +173,7 @@ func (p *past) happen(c *Customer, draw key, day int64, is *Reaction) {
 	note(delivered, is.DeliveredAt, nil)
 	note(read, is.ReadAt, nil)
 	if !is.Reply.At.IsZero() {
-		note(replied, is.Reply.At, &detail{reply: is.Reply, inID: draw.with(inboundDraw).messageID()})
+		note(replied, is.Reply.At, &detail{reply: is.Reply, inID: draw.with(inboundDraw).messageID(c.Phone)})
 	}
 	note(stopped, is.StoppedAt, nil)
 	if !is.OrderedAt.IsZero() {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/sender/plan"
+	"github.com/goodhour/goodhour/warehouse/dbfile"
 )
 
 // Shop gets the world's orders, an hour's at a time at the hour's end. An event
@@ -27,6 +28,7 @@ type Shop interface {
 
 // Sandbox is a Cloud API with a world behind it. It is safe for concurrent use.
 type Sandbox struct {
+	lock   *os.File
 	config Config
 	world  *World
 	log    *submissionLog
@@ -69,7 +71,10 @@ const marksName = "delivered.json"
 // Open opens a sandbox in its folder, or makes it there. What was accepted
 // before goes on: the reactions that were not delivered yet are due again.
 // Call Run to deliver, and Close.
-func Open(config Config) (*Sandbox, error) {
+//
+// One process owns the folder: its log is what tells whether a message was
+// submitted twice. A second one gets a *dbfile.LockedError.
+func Open(config Config) (_ *Sandbox, err error) {
 	config.setDefaults()
 	if err := config.check(); err != nil {
 		return nil, err
@@ -77,11 +82,19 @@ func Open(config Config) (*Sandbox, error) {
 	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open sandbox: %w", err)
 	}
+	lock, err := dbfile.Lock(filepath.Join(config.Dir, logName))
+	if err != nil {
+		return nil, fmt.Errorf("open sandbox: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
 	s := &Sandbox{
-		config: config, world: NewWorld(config.World), changed: make(chan struct{}),
+		lock: lock, config: config, world: NewWorld(config.World), changed: make(chan struct{}),
 		attempts: make(map[string]int), accepting: make(map[int64]time.Time), people: make(map[int]*person),
 	}
-	var err error
 	if s.limits, err = newLimits(config.Limits); err != nil {
 		return nil, fmt.Errorf("open sandbox: %w", err)
 	}
@@ -105,7 +118,11 @@ func (s *Sandbox) World() *World { return s.world }
 
 // Close closes the log. No call may be in flight, and Run must have ended.
 func (s *Sandbox) Close() error {
-	if err := s.log.close(); err != nil && !errors.Is(err, fs.ErrClosed) {
+	err := s.log.close()
+	if errors.Is(err, fs.ErrClosed) {
+		return nil // it was closed before
+	}
+	if err = errors.Join(err, s.lock.Close()); err != nil {
 		return fmt.Errorf("close sandbox: %w", err)
 	}
 	return nil

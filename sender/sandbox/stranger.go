@@ -111,3 +111,12 @@ func addressOf(stranger string) (phone, bsuid string) {
 	}
 	return "", stranger
 }
+
+// phoneOf is the phone of a submission's recipient; empty where the world does
+// not know it.
+func (s *Sandbox) phoneOf(one *Submission) string {
+	if one.Customer < 0 {
+		return ""
+	}
+	return s.customer(one.Customer).Phone
+}

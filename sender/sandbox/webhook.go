@@ -159,7 +159,7 @@ func (s *Sandbox) message(c *Customer, t *told) wireMessage {
 
 // inboundID is the id of the customer's reply to a submission.
 func (s *Sandbox) inboundID(one *Submission) string {
-	return s.world.key.with(inboundDraw).text(one.ProviderMessageID).messageID()
+	return s.world.key.with(inboundDraw).text(one.ProviderMessageID).messageID(s.phoneOf(one))
 }
 
 func unixText(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }

@@ -156,7 +156,7 @@ func columnSchema(c *event.Column) object {
 	}
 	switch c.Type {
 	case event.Text:
-		if c.Form != event.FormAny {
+		if c.Form != event.FormAny && c.Form != event.FormMessageID && c.Form != event.FormOwnMessageID {
 			types("string")
 			out = append(out, formSchema(c)...)
 			break
@@ -203,7 +203,7 @@ func formSchema(c *event.Column) object {
 			{"description", "Kept beside the order, where they are text, numbers, booleans or null: " +
 				strings.Join(event.ItemFields(), ", ") + ". Other members are kept as unknown fields."},
 		}}}
-	case event.FormAny:
+	case event.FormAny, event.FormMessageID, event.FormOwnMessageID:
 	}
 	return nil
 }
