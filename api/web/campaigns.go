@@ -36,13 +36,13 @@ func (p *Pages) campaigns(r *request) (view, error) {
 		Note:    r.t("Rates are over messages that have had their time (24 hours, for orders 7 days, unless configured otherwise); the small figure says how many those are. Credited is not caused."),
 		Columns: []column{
 			{Name: r.t("Campaign")},
-			{Name: r.t("Planned"), Number: true},
-			{Name: r.t("Accepted"), Number: true},
+			{Name: r.t("Planned"), Number: true, Minor: true},
+			{Name: r.t("Accepted"), Number: true, Minor: true},
 			rate(r.t("Delivered"), r.t("delivered ÷ accepted")), rate(r.t("Read"), r.t("read ÷ delivered, where receipts are seen")),
-			rate(r.t("Replied"), r.t("answered ÷ delivered")), rate(r.t("Ordered"), r.t("with an order credited ÷ delivered")),
+			minor(rate(r.t("Replied"), r.t("answered ÷ delivered"))), minor(rate(r.t("Ordered"), r.t("with an order credited ÷ delivered"))),
 			{Name: r.t("Credited revenue"), Number: true},
-			{Name: r.t("First message")},
-			{Name: r.t("Last message")},
+			{Name: r.t("First message"), Minor: true},
+			{Name: r.t("Last message"), Minor: true},
 		},
 	}
 	for _, c := range found {
@@ -93,13 +93,27 @@ type publishedCampaign struct {
 	Sample      table
 }
 
+// runningRefresh is how often the page of a running campaign comes anew.
+const runningRefresh = 15 * time.Second
+
+// refresh is 0 where nothing moves, or where the reader holds the page still.
+func (b *campaignBody) refresh(r *request) time.Duration {
+	if b.Plan == nil || !b.Plan.Running || r.URL.Query().Has("still") {
+		return 0
+	}
+	return runningRefresh
+}
+
+// Still is the address of the page that does not come anew by itself.
+func (b *campaignBody) Still() string { return campaignAddress(b.ID) + "?still=1" }
+
 func (p *Pages) campaign(r *request) (view, error) {
 	id := r.PathValue("id")
 	current, err := p.currentPlan(r, id)
 	if err != nil {
 		return view{}, err
 	}
-	body := campaignBody{ID: id}
+	body := &campaignBody{ID: id}
 	if current != nil {
 		body.ID = current.CampaignID // id may be the plan's
 		if body.Plan, err = p.newPlan(r, current); err != nil {
@@ -115,7 +129,7 @@ func (p *Pages) campaign(r *request) (view, error) {
 	}
 	switch {
 	case body.Published != nil || body.Plan != nil || body.Unplanned:
-		return view{template: "campaign", title: r.t("Campaign %s", body.ID), body: body}, nil
+		return view{template: "campaign", title: r.t("Campaign %s", body.ID), refresh: body.refresh(r), body: body}, nil
 	case r.reader == nil:
 		return p.unpublished(r, r.t("Campaign")), nil
 	}
@@ -313,10 +327,10 @@ func (r *request) campaignDelivery(id string) (stack, table, error) {
 			text(each.text("error_code")), text(words(each.text("error_class"))), r.countCell(each.count("message_count")),
 		})
 	}
-	return r.deliveryBar(counts), errorTable, nil
+	return r.deliveryBar(counts, readOrAnswered), errorTable, nil
 }
 
-func (r *request) deliveryBar(counts map[string]int64) stack {
+func (r *request) deliveryBar(counts map[string]int64, read string) stack {
 	var parts []part
 	for _, s := range []struct{ status, colour string }{
 		{"read", "c-good"}, {"delivered", "c-fine"}, {"sent", "c-busy"}, {"none", "c-wait"}, {"failed", "c-bad"},
@@ -325,7 +339,7 @@ func (r *request) deliveryBar(counts map[string]int64) stack {
 		if name == "none" {
 			name = r.t("nothing yet")
 		}
-		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.t(deliveryMeaning(s.status))})
+		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.t(deliveryMeaning(s.status, read))})
 	}
 	return newStack(r.t("Accepted messages by delivery status"), parts)
 }

@@ -26,12 +26,12 @@ type edition struct {
 // is another entry and its texts in the catalogue.
 func languages() []language.Tag { return []language.Tag{language.English} }
 
-func readEditions(a *assets) ([]*edition, error) {
+func readEditions(a *assets, data string) ([]*edition, error) {
 	texts := catalog.NewBuilder(catalog.Fallback(language.English))
 	var editions []*edition
 	for _, tag := range languages() {
 		e := &edition{tag: tag, printer: message.NewPrinter(tag, message.Catalog(texts))}
-		if err := e.readTemplates(a); err != nil {
+		if err := e.readTemplates(a, data); err != nil {
 			return nil, err
 		}
 		editions = append(editions, e)
@@ -40,8 +40,8 @@ func readEditions(a *assets) ([]*edition, error) {
 }
 
 // readTemplates makes one template of the layout, the parts and each page.
-func (e *edition) readTemplates(a *assets) error {
-	shared, err := template.New("layout.html").Funcs(e.funcs(a)).
+func (e *edition) readTemplates(a *assets, data string) error {
+	shared, err := template.New("layout.html").Funcs(e.funcs(a, data)).
 		ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return fmt.Errorf("read the templates: %w", err)
@@ -68,12 +68,34 @@ func (e *edition) readTemplates(a *assets) error {
 	return nil
 }
 
-func (e *edition) funcs(a *assets) template.FuncMap {
+func (e *edition) funcs(a *assets, data string) template.FuncMap {
 	return template.FuncMap{
 		"t": e.t, "num": e.num, "percent": e.percent, "when": e.when, "ago": e.ago,
-		"words": words, "asset": a.address, "nav": newNavItem, "classes": cellClasses,
-		"list": func(texts ...string) []string { return texts },
+		"words": words, "asset": a.address, "nav": newNavItem, "classes": cellClasses, "headClasses": headClasses,
+		"list":    func(texts ...string) []string { return texts },
+		"command": func(line string) string { return onData(line, data) },
 	}
+}
+
+// onData is a command as it works when it is pasted: about the data directory
+// that the pages are of; data is empty for the one that commands take by
+// themselves.
+func onData(line, data string) string {
+	if data == "" {
+		return line
+	}
+	return line + " --data " + shellQuoted(data)
+}
+
+// shellQuoted is a text as one word of a POSIX shell.
+func shellQuoted(s string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("/._-+:,@", c)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !plain(c) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // navItem is a link of the navigation.
@@ -86,11 +108,17 @@ func newNavItem(section, name, current string) navItem {
 	return navItem{name, "/" + section, section == current}
 }
 
+// headClasses are the style classes of a column's head.
+func headClasses(c column) string { return cellClasses(c, cell{}) }
+
 // cellClasses are the style classes of a cell.
 func cellClasses(of column, c cell) string {
 	var classes []string
 	if of.Number {
 		classes = append(classes, "n")
+	}
+	if of.Minor {
+		classes = append(classes, "minor")
 	}
 	if c.Level > 0 {
 		classes = append(classes, "l"+strconv.Itoa(c.Level))

@@ -11,7 +11,7 @@ func testEdition(t *testing.T) *edition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	editions, err := readEditions(a)
+	editions, err := readEditions(a, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,24 @@ func TestShades(t *testing.T) {
 	}{{0, 10, 0}, {10, 10, levels}, {0.001, 10, 1}, {2.5, 10, levels / 2}, {1, 0, 0}} {
 		if got := level(c.n, c.most); got != c.want {
 			t.Errorf("level(%g, %g) = %d, want %d", c.n, c.most, got, c.want)
+		}
+	}
+}
+
+func TestCommandsNameTheDataDirectory(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		"":              "goodhour models run",
+		"data-demo":     "goodhour models run --data data-demo",
+		"/srv/my shop":  "goodhour models run --data '/srv/my shop'",
+		"it's":          `goodhour models run --data 'it'\''s'`,
+		"$(reboot)":     "goodhour models run --data '$(reboot)'",
+		"~/data":        "goodhour models run --data '~/data'",
+		"/srv/données":  "goodhour models run --data '/srv/données'",
+		"/srv/a;b&c|`d": "goodhour models run --data '/srv/a;b&c|`d'",
+	} {
+		if got := onData("goodhour models run", data); got != want {
+			t.Errorf("%q: %s, want %s", data, got, want)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type planBody struct {
 	Reasons  table
 	Delivery stack
 	Accepted int
+	// Running: its figures move.
+	Running bool
 	// Report is what the approver reads.
 	Report   []fact
 	Commands []string
@@ -33,14 +35,14 @@ func (p *Pages) plansList(r *request) (table, error) {
 		Columns: []column{
 			{Name: r.t("Campaign")},
 			{Name: r.t("Status")},
-			{Name: r.t("Mode")},
+			{Name: r.t("Mode"), Minor: true},
 			{Name: r.t("Messages"), Number: true},
-			{Name: r.t("Waiting"), Number: true},
+			{Name: r.t("Waiting"), Number: true, Minor: true},
 			{Name: r.t("Accepted"), Number: true},
-			{Name: r.t("Failed or unknown"), Number: true},
-			{Name: r.t("Not sent"), Number: true},
-			{Name: r.t("First send")},
-			{Name: r.t("Last send")},
+			{Name: r.t("Failed or unknown"), Number: true, Minor: true},
+			{Name: r.t("Not sent"), Number: true, Minor: true},
+			{Name: r.t("First send"), Minor: true},
+			{Name: r.t("Last send"), Minor: true},
 		},
 	}
 	if p.cfg.Campaigns == nil {
@@ -59,7 +61,7 @@ func (p *Pages) plansList(r *request) (table, error) {
 			s := &c.Plans[i]
 			n := func(states ...plan.State) cell { return r.countCell(countStates(s.States, states...)) }
 			out.Rows = append(out.Rows, []cell{
-				{Text: c.ID, Link: campaignAddress(c.ID), Sub: s.ID},
+				{Text: c.ID, Link: campaignAddress(c.ID), Sub: r.t("plan %s", shortPlan(s.ID)), Help: s.ID},
 				text(r.t(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
 				n(plan.Waiting, plan.Claimed), n(plan.Accepted), n(plan.Failed, plan.Unknown),
 				n(plan.Suppressed, plan.HeldOut, plan.Expired, plan.Cancelled), text(r.when(s.FirstSendAt)), text(r.when(s.LastSendAt)),
@@ -70,6 +72,13 @@ func (p *Pages) plansList(r *request) (table, error) {
 		}
 	}
 	return out, nil
+}
+
+// shortPlan is enough of a plan's id to tell the plans of a campaign apart.
+func shortPlan(id string) string {
+	const enough = 6
+	id = strings.TrimPrefix(id, "plan_")
+	return id[:min(enough, len(id))] + "…"
 }
 
 func countStates(counts map[plan.State]int, states ...plan.State) int64 {
@@ -119,8 +128,8 @@ func (p *Pages) newPlan(r *request, s *ledger.PlanStatus) (*planBody, error) {
 		delivery[string(status)] = int64(n)
 	}
 	return &planBody{
-		ID: s.ID, Figures: r.planFigures(s), States: r.statesBar(counts), Reasons: r.planReasons(s), Delivery: r.deliveryBar(delivery),
-		Accepted: s.States[plan.Accepted], Report: r.reportFacts(report), Commands: planCommands(s),
+		ID: s.ID, Figures: r.planFigures(s), States: r.statesBar(counts), Reasons: r.planReasons(s, report), Delivery: r.deliveryBar(delivery, readByReceipt),
+		Accepted: s.States[plan.Accepted], Running: s.Status == plan.Running, Report: r.reportFacts(report), Commands: planCommands(s),
 	}, nil
 }
 
@@ -141,7 +150,7 @@ func (r *request) planFigures(s *ledger.PlanStatus) []figure {
 	}
 }
 
-func (r *request) planReasons(s *ledger.PlanStatus) table {
+func (r *request) planReasons(s *ledger.PlanStatus, report *campaign.Report) table {
 	out := table{
 		Caption: r.t("Why messages are not sent"), Chart: "bars", Open: true,
 		Note:    r.t("Messages of the plan that a rule keeps back now, by the rule that had the last word. Those that only wait go out when it allows."),
@@ -155,7 +164,11 @@ func (r *request) planReasons(s *ledger.PlanStatus) table {
 	})
 	for _, rule := range rules {
 		if s.Rules[rule] > 0 {
-			out.Rows = append(out.Rows, []cell{{Text: words(string(rule)), Sub: r.t(ruleMeaning(string(rule)))}, r.countCell(int64(s.Rules[rule]))})
+			meaning := r.t(ruleMeaning(string(rule)))
+			if rule == policy.QuietHours && report.TimeZonesUnknown > 0 {
+				meaning += " " + r.t("Of the audience, %d have no known time zone.", report.TimeZonesUnknown)
+			}
+			out.Rows = append(out.Rows, []cell{{Text: words(string(rule)), Sub: meaning}, r.countCell(int64(s.Rules[rule]))})
 		}
 	}
 	return out
@@ -163,16 +176,12 @@ func (r *request) planReasons(s *ledger.PlanStatus) table {
 
 // reportFacts are the lines of the report that the other figures do not say.
 func (r *request) reportFacts(report *campaign.Report) []fact {
-	control := r.t("%d customers get no message", report.Control.Customers)
-	if report.Control.Percent == 0 {
-		control = r.t(controlMeaning(report.Control.Reason))
-	}
 	facts := []fact{
 		{Name: r.t("audience"), Value: r.plural(int64(report.Audience), "1 customer", "%d customers"), Definition: r.t("from the file as of %s", r.when(report.AsOf))},
 		{Name: r.t("to send"), Value: r.num(report.ToSend), Definition: r.t("when it was planned")},
 		{Name: r.t("template"), Value: report.Template.Name + ", " + report.Template.Language, Definition: string(report.Template.Category)},
 		{Name: r.t("account"), Value: report.Account, Definition: r.t("mode %s", string(report.Mode))},
-		{Name: r.t("control"), Value: control, Definition: r.t("customers kept back by this campaign, to tell what it brings")},
+		r.keptBack(report),
 		{Name: r.t("predicted cost"), Value: report.PredictedCost, Definition: r.t("unknown until there are rate cards")},
 		{Name: r.t("pace"), Value: r.t("%d a minute", report.PacePerMinute*max(1, report.Numbers)), Definition: r.t("of all numbers together")},
 		{Name: r.t("rules"), Value: report.RulesVersion, Definition: r.t("version of the policy")},
@@ -184,6 +193,18 @@ func (r *request) reportFacts(report *campaign.Report) []fact {
 		})
 	}
 	return facts
+}
+
+// keptBack counts who gets no message on purpose: as drawn, not as expected.
+func (r *request) keptBack(report *campaign.Report) fact {
+	out := fact{
+		Name: r.t("kept back"), Value: r.t("%d control, %d holdout", report.Arms[plan.Control], report.Arms[plan.Holdout]),
+		Definition: r.t("control: to tell what this campaign brings; holdout: to tell what all messages bring"),
+	}
+	if report.Control.Percent == 0 {
+		out.Definition = r.t("control: %s; holdout: to tell what all messages bring", r.t(controlMeaning(report.Control.Reason)))
+	}
+	return out
 }
 
 // planCommands are what may be done with a plan as it stands, to paste.

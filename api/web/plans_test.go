@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -108,7 +109,9 @@ func TestCampaignThroughItsLife(t *testing.T) {
 	k := newKept(t)
 	pages := testPages(t, k.data, func(c *Config) {
 		c.Campaigns, c.Accounts = k.service, []Account{{Name: "shop", Provider: "meta", Mode: plan.Sandbox}}
+		c.Data = "/srv/it's here"
 	})
+	const onData = " --data &#39;/srv/it&#39;\\&#39;&#39;s here&#39;</code>"
 	shows := func(address string, wanted ...string) {
 		t.Helper()
 		res, body := get(t, pages, address)
@@ -126,7 +129,7 @@ func TestCampaignThroughItsLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows("/campaigns", "spring", "not planned", "shop: sandbox")
-	shows("/campaigns/spring", "Not planned yet", "goodhour campaign plan spring")
+	shows("/campaigns/spring", "Not planned yet", "goodhour campaign plan spring"+onData)
 
 	report, err := k.service.Plan(t.Context(), "spring", "ana")
 	if err != nil {
@@ -135,8 +138,13 @@ func TestCampaignThroughItsLife(t *testing.T) {
 	if report.ToSend == 0 || report.ToSend == report.Audience {
 		t.Fatalf("%d of %d are to be sent: the test shows nothing", report.ToSend, report.Audience)
 	}
-	shows("/campaigns", "planned", report.PlanID)
-	shows("/campaigns/spring", "planned by ana", "goodhour campaign approve "+report.PlanID+" --hash "+report.Hash,
+	control, holdout := report.Arms[plan.Control], report.Arms[plan.Holdout]
+	if control+holdout == 0 || control+holdout != report.States[plan.HeldOut] {
+		t.Fatalf("%d control, %d holdout, %d held out", control, holdout, report.States[plan.HeldOut])
+	}
+	shows("/campaigns", "planned", `title="`+report.PlanID+`"`, "plan "+strings.TrimPrefix(report.PlanID, "plan_")[:6]+"…", "goodhour campaign pause --all"+onData)
+	shows("/campaigns/spring", "planned by ana", "goodhour campaign approve "+report.PlanID+" --hash "+report.Hash+onData,
+		fmt.Sprintf("%d control, %d holdout", control, holdout),
 		"Kept without a message on purpose", "The next model run counts its messages")
 	shows("/campaigns/"+report.PlanID, "spring", "planned by ana")
 
@@ -145,7 +153,13 @@ func TestCampaignThroughItsLife(t *testing.T) {
 	}
 	shows("/campaigns/spring", "approved by ben", "goodhour campaign pause "+report.PlanID)
 	sendOne(t, k.ledger)
-	shows("/campaigns/spring", "After the provider took them", "<span>accepted</span> <b>1</b>")
+	shows("/campaigns/spring", "After the provider took them", "<span>accepted</span> <b>1</b>", "an answer without one is not counted here",
+		`<a href="/campaigns/spring?still=1">`)
+	for address, want := range map[string]string{"/campaigns/spring": "15", "/campaigns/spring?still=1": "", "/campaigns": ""} {
+		if res, _ := get(t, pages, address); res.Header().Get("Refresh") != want {
+			t.Errorf("%s: Refresh %q, want %q", address, res.Header().Get("Refresh"), want)
+		}
+	}
 	if _, err := k.service.PauseAll(t.Context(), "ben"); err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +168,32 @@ func TestCampaignThroughItsLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows("/campaigns/spring", "What waited is never sent.")
+}
+
+// What is said of a plan is what was counted, not what was expected of it.
+func TestPlanFactsAreCounted(t *testing.T) {
+	t.Parallel()
+	r := &request{edition: testEdition(t)}
+	report := &campaign.Report{
+		Arms: map[plan.Arm]int{plan.Treatment: 9000, plan.Control: 1496, plan.Holdout: 246}, Control: policy.Control{Percent: 5, Customers: 1475},
+		TimeZonesUnknown: 1012,
+	}
+	if got := r.keptBack(report).Value; got != "1,496 control, 246 holdout" {
+		t.Errorf("kept back: %s", got)
+	}
+	report.Arms, report.Control = map[plan.Arm]int{plan.Holdout: 3}, policy.Control{Reason: policy.AudienceTooSmall}
+	if got := r.keptBack(report); got.Value != "0 control, 3 holdout" || !strings.Contains(got.Definition, "the audience is too small to show a lift") {
+		t.Errorf("kept back without a control: %+v", got)
+	}
+	status := &ledger.PlanStatus{Rules: map[policy.Rule]int{policy.QuietHours: 7, policy.OptedOut: 8}}
+	rows := r.planReasons(status, report).Rows
+	if len(rows) != 2 || !strings.Contains(rows[1][0].Sub, "Of the audience, 1,012 have no known time zone.") || strings.Contains(rows[0][0].Sub, "time zone") {
+		t.Errorf("the reasons: %+v", rows)
+	}
+	report.TimeZonesUnknown = 0
+	if sub := r.planReasons(status, report).Rows[1][0].Sub; strings.Contains(sub, "Of the audience") || !strings.Contains(sub, "time zone is not known") {
+		t.Errorf("the reason, all zones known: %s", sub)
+	}
 }
 
 // sendOne claims the first message and settles it as accepted.

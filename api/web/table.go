@@ -30,6 +30,13 @@ type column struct {
 	Draw    bool
 	Role    string // value, low, high, mark
 	Percent bool
+	// Minor leaves it out on a narrow screen.
+	Minor bool
+}
+
+func minor(c column) column {
+	c.Minor = true
+	return c
 }
 
 // cell of a table.

@@ -26,6 +26,9 @@ type Config struct {
 	Campaigns *campaign.Service
 	// Accounts are the configured ones: their modes stand on every page.
 	Accounts []Account
+	// Data is the data directory, for the commands that pages show; empty: the
+	// one that commands take by themselves.
+	Data string
 	// Demo says on every page that the world is made up.
 	Demo bool
 	// Version of goodhour.
@@ -84,7 +87,7 @@ func New(cfg Config) (*Pages, error) {
 	if p.assets, err = readAssets(); err != nil {
 		return nil, err
 	}
-	if p.editions, err = readEditions(p.assets); err != nil {
+	if p.editions, err = readEditions(p.assets, cfg.Data); err != nil {
 		return nil, err
 	}
 	p.mux.Handle("GET /assets/{name}", p.assets)
@@ -135,7 +138,9 @@ type view struct {
 	template string
 	title    string
 	status   int // 0 is 200
-	body     any
+	// refresh is after what time the browser asks again by itself; 0: never.
+	refresh time.Duration
+	body    any
 }
 
 // page makes a handler of what answers with a view.
@@ -171,6 +176,9 @@ func (p *Pages) render(w http.ResponseWriter, r *request, v view) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", r.tag.String())
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	if v.refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(int(v.refresh.Seconds())))
+	}
 	if v.status != 0 {
 		w.WriteHeader(v.status)
 	}
@@ -210,10 +218,19 @@ func (p *Pages) notFound(r *request, text string) view {
 	return view{template: "message", title: r.t("Not found"), status: http.StatusNotFound, body: notice{text, nil}}
 }
 
-// unpublished is the page while there is no published file.
+// unpublishedRefresh is how often a page without a file looks for one.
+const unpublishedRefresh = 10 * time.Second
+
+// unpublished is the page while there is no published file. It fills by itself.
 func (p *Pages) unpublished(r *request, title string) view {
-	return view{template: "message", title: title, body: notice{
+	v := view{template: "message", title: title, refresh: unpublishedRefresh}
+	if p.cfg.Demo {
+		v.body = notice{r.t("The demo is bringing its world in: events are loaded, then the models run. This page fills by itself."), nil}
+		return v
+	}
+	v.body = notice{
 		r.t("Nothing to show yet: no model run has published a file. Bring events in, and the models run by themselves within minutes; or start them at once."),
 		[]string{"goodhour import orders orders.csv", "goodhour models run"},
-	}}
+	}
+	return v
 }

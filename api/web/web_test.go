@@ -305,6 +305,32 @@ select (select count(*) from marts.customers)::bigint, (select count(*) from mar
 	}
 }
 
+// A page without a published file fills by itself, and says what to do: in the
+// demo, to wait.
+func TestUnpublishedPages(t *testing.T) {
+	t.Parallel()
+	w := testWorlds(t)
+	for _, demo := range []bool{false, true} {
+		pages := testPages(t, w.unpublished, func(c *Config) { c.Demo, c.Data = demo, "data-demo" })
+		for _, address := range []string{"/", "/segments", "/hours", "/customers", "/sql", "/campaigns/spring"} {
+			res, body := get(t, pages, address)
+			checkPage(t, res, body)
+			if got := res.Header().Get("Refresh"); got != "10" {
+				t.Errorf("%s: Refresh %q", address, got)
+			}
+			if got := strings.Contains(body, "The demo is bringing its world in"); got != demo {
+				t.Errorf("%s: says that the demo is bringing its world in: %t", address, got)
+			}
+			if got := strings.Contains(body, "<code>goodhour models run --data data-demo</code>"); got == demo {
+				t.Errorf("%s: shows commands: %t, the demo: %t", address, got, demo)
+			}
+		}
+	}
+	if res, _ := get(t, testPages(t, w.filled), "/"); res.Header().Get("Refresh") != "" {
+		t.Error("a page of a published file comes anew by itself")
+	}
+}
+
 func TestConfigNamesWhatItLacks(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{})

@@ -31,7 +31,7 @@ func ruleMeaning(rule string) string {
 	case policy.MaxLateness:
 		return "It could not be sent in time, and a late message is worse than none."
 	case policy.QuietHours:
-		return "It is night where the customer is, or nobody knows where that is."
+		return "It is night where the customer is, or their time zone is not known: then nothing is sent."
 	case policy.MarketingCap:
 		return "The customer had a marketing message in the last 24 hours."
 	case policy.PairRate:
@@ -79,15 +79,23 @@ func hourMeaning(reason string) string {
 	case "explore":
 		return "drawn at random, to go on learning"
 	case "default":
-		return "too little is known: the usual hour"
+		return "the usual hour: too little is known, or no other hour is surely better"
 	case "at":
 		return "the campaign's own time"
 	}
 	return "A reason that this version does not describe."
 }
 
+// What counts as read. The ledger knows a message's receipts; the published
+// file also takes an answer for a read, as phones may keep receipts back.
+const (
+	readByReceipt  = "a read receipt came; an answer without one is not counted here"
+	readOrAnswered = "a read receipt came, or an answer"
+)
+
 // deliveryMeaning says what happened to a message after the provider took it.
-func deliveryMeaning(status string) string {
+// What counts as read depends on who counts.
+func deliveryMeaning(status, read string) string {
 	switch status {
 	case "none":
 		return "nothing heard of it yet"
@@ -96,7 +104,7 @@ func deliveryMeaning(status string) string {
 	case "delivered":
 		return "on the customer's device"
 	case "read":
-		return "a read receipt, or an answer"
+		return read
 	case "failed":
 		return "could not be delivered"
 	}

@@ -73,6 +73,7 @@ func (a *app) api() (*api.Server, error) {
 		Campaigns: a.sending.campaigns,
 		Accounts:  a.pageAccounts(),
 		Demo:      a.world == worldDemo,
+		Data:      a.namedData(),
 		Version:   buildVersion(),
 		Now:       a.now,
 		Logger:    a.log,
@@ -100,6 +101,14 @@ func (a *app) api() (*api.Server, error) {
 		Logger:        a.log,
 		Version:       buildVersion(),
 	})
+}
+
+// namedData is the data directory where a command has to name it.
+func (a *app) namedData() string {
+	if a.cfg.Data == defaultConfig().Data {
+		return ""
+	}
+	return a.cfg.Data
 }
 
 func (a *app) pageAccounts() []web.Account {

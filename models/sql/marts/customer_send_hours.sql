@@ -4,8 +4,10 @@ doc: >-
   customer's value segment, else of their frequency segment, where that is surely better for the segment than
   the hour for all; else the best hour of all customers where that is surely better than the default; else the
   default. Surely better: smoothed_rate is higher by send_hours_min_gain, and by send_hours_min_z standard errors of
-  the difference; an hour with fewer than send_hours_min_messages is taken to have the segment's rate. Every customer
-  gets exactly this hour, so its propensity is 1.
+  the difference; an hour with fewer than send_hours_min_messages is taken to have the segment's rate. Where the value
+  segment was written to at the frequency segment's hour often enough (send_hours_min_messages), and its own best hour
+  or the hour for all is surely better for it, the frequency segment's hour is not used. Every customer gets exactly
+  this hour, so its propensity is 1.
 grain: [customer_id]
 checks:
   - not_null: [send_hour_local, propensity, messages, responses]
@@ -16,7 +18,7 @@ checks:
 columns:
   customer_id: "the customer"
   send_hour_local: "hour of day 0-23 in the customer's zone"
-  hour_reason: "segment, global or default: whose hour it is"
+  hour_reason: "whose hour it is: segment, global (all customers) or default (too little is known, or no other hour is surely better)"
   segment_kind: "the kind of segment whose hour it is: all, value_segment, frequency_segment; null for the default"
   segment: "that segment"
   messages: "messages that marts.send_hours has for the segment at this hour; 0 for the default"
@@ -38,7 +40,7 @@ rates as (
 -- What each hour of a segment promises. Of an hour that was hardly tried nothing
 -- but the segment's rate is known: what is smoothed into it from hours beside it
 -- would defend it against those.
-usual as (
+promised as (
     select
         send_hours.segment_kind,
         send_hours.segment,
@@ -48,32 +50,37 @@ usual as (
         end as rate,
         case
             when send_hours.messages >= settings.send_hours_min_messages then send_hours.smoothed_error else 0
-        end as error
+        end as error,
+        send_hours.messages >= settings.send_hours_min_messages as is_known,
+        send_hours.messages,
+        send_hours.responses,
+        send_hours.is_best
     from marts.send_hours
     cross join staging.settings
     inner join rates
         on rates.segment_kind = send_hours.segment_kind
         and rates.segment = send_hours.segment
 ),
--- The best hour of each segment against every hour of it.
+-- Every hour of a segment against every other of it.
 compared as (
     select
-        best.segment_kind,
-        best.segment,
-        best.hour_local,
-        best.messages,
-        best.responses,
-        usual.hour_local as usual_hour_local,
-        best.smoothed_rate - usual.rate as gain,
-        best.smoothed_rate - usual.rate >= settings.send_hours_min_gain
-        and best.smoothed_rate - usual.rate
-        >= settings.send_hours_min_z * sqrt(pow(best.smoothed_error, 2) + pow(usual.error, 2)) as is_surely_better
-    from marts.send_hours as best
+        one.segment_kind,
+        one.segment,
+        one.hour_local,
+        one.messages,
+        one.responses,
+        one.is_best,
+        other.hour_local as other_hour_local,
+        other.is_known as other_is_known,
+        one.rate - other.rate as gain,
+        one.rate - other.rate >= settings.send_hours_min_gain
+        and one.rate - other.rate
+        >= settings.send_hours_min_z * sqrt(pow(one.error, 2) + pow(other.error, 2)) as is_surely_better
+    from promised as one
     cross join staging.settings
-    inner join usual
-        on usual.segment_kind = best.segment_kind
-        and usual.segment = best.segment
-    where best.is_best
+    inner join promised as other
+        on other.segment_kind = one.segment_kind
+        and other.segment = one.segment
 ),
 for_all as (
     select
@@ -87,8 +94,9 @@ for_all as (
     from staging.settings
     left join compared
         on compared.segment_kind = 'all'
-        and compared.usual_hour_local = settings.send_hours_default
-        and (compared.is_surely_better or compared.hour_local = compared.usual_hour_local)
+        and compared.is_best
+        and compared.other_hour_local = settings.send_hours_default
+        and (compared.is_surely_better or compared.hour_local = compared.other_hour_local)
 ),
 for_segments as (
     select
@@ -100,8 +108,25 @@ for_segments as (
         compared.gain
     from compared
     inner join for_all
-        on for_all.hour_local = compared.usual_hour_local
-    where compared.segment_kind <> 'all' and compared.is_surely_better
+        on for_all.hour_local = compared.other_hour_local
+    where compared.segment_kind <> 'all' and compared.is_best and compared.is_surely_better
+),
+-- A value segment without an hour that is surely better may still know that
+-- the hour of a frequency segment is worse for it.
+refused as (
+    select distinct
+        compared.segment as value_segment,
+        for_segments.segment as frequency_segment
+    from compared
+    cross join for_all
+    inner join for_segments
+        on for_segments.segment_kind = 'frequency_segment'
+        and for_segments.hour_local = compared.other_hour_local
+    where
+        compared.segment_kind = 'value_segment'
+        and compared.other_is_known
+        and compared.is_surely_better
+        and (compared.is_best or compared.hour_local = for_all.hour_local)
 )
 select
     customers.customer_id,
@@ -123,9 +148,13 @@ cross join for_all
 left join for_segments as by_value
     on by_value.segment_kind = 'value_segment'
     and by_value.segment = customers.value_segment
+left join refused
+    on refused.value_segment = customers.value_segment
+    and refused.frequency_segment = customers.frequency_segment
 left join for_segments as by_frequency
     on by_frequency.segment_kind = 'frequency_segment'
     and by_frequency.segment = customers.frequency_segment
+    and refused.frequency_segment is null
 left join intermediate.customer_time_zones
     on customer_time_zones.customer_id = customers.customer_id
 where customers.unreachable_reason is distinct from 'no_phone_or_bsuid'
