@@ -141,6 +141,23 @@ func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// postResolve takes a person's word for what became of an unknown message.
+func (s *Server) postResolve(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		MessageID string         `json:"message_id"`
+		State     ledger.Outcome `json:"state"`
+	}
+	if err := readJSON(requestOf(r.Context()).body, &in); err != nil {
+		return err
+	}
+	if in.MessageID == "" || in.State != ledger.Accepted && in.State != ledger.Failed {
+		return problemf(problemInvalidBody, "message_id: name the message; state: accepted or failed, as the provider says.")
+	}
+	return s.act(w, r, func(ctx context.Context, service *campaign.Service, planID, by string) error {
+		return service.Resolve(ctx, planID, in.MessageID, in.State, by)
+	})
+}
+
 // act changes a plan and answers with where it stands then. A client that
 // leaves meanwhile stops nothing: who presses Stop and closes the window has
 // stopped it.

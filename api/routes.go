@@ -87,6 +87,10 @@ func routes() []route {
 		{method: post, path: "/v1/campaigns/{id}/resume", scope: ScopeSend, effect: true, handle: (*Server).postResume},
 		{method: post, path: "/v1/campaigns/{id}/cancel", scope: ScopeSend, effect: true, handle: (*Server).postCancel},
 		{
+			method: post, path: "/v1/campaigns/{id}/resolve", scope: ScopeApprove, effect: true,
+			consumes: []string{mediaJSON}, bodyMax: bodySmall, handle: (*Server).postResolve,
+		},
+		{
 			method: get, path: "/v1/campaigns/{id}/decisions", scope: ScopeExport, query: []string{"state", "cursor", "limit"},
 			handle: (*Server).getDecisions,
 		},

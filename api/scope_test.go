@@ -24,6 +24,8 @@ func sample(rt *route) (path, body string) {
 		return path, testCampaign
 	case "/v1/campaigns/spring/approve":
 		return path, approval("0")
+	case "/v1/campaigns/spring/resolve":
+		return path, `{"message_id":"0","state":"failed"}`
 	case "/v1/campaigns/spring/explain":
 		return path + "?customer=c-1", ""
 	case "/v1/templates/sync":

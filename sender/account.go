@@ -42,6 +42,7 @@ type number struct {
 	account *account
 	limit   *limit.Number
 	halt    halt
+	doubt   doubt
 }
 
 type templateKey struct{ name, language string }
@@ -160,7 +161,7 @@ func (s *Sender) Resume(name string) error {
 	a.halt = halt{}
 	clear(a.templates)
 	for _, id := range a.Numbers {
-		s.numbers[id].halt = halt{}
+		s.numbers[id].halt, s.numbers[id].doubt.lost = halt{}, 0
 	}
 	s.mu.Unlock()
 	s.nudge()

@@ -24,7 +24,7 @@ func (s *Sender) call(ctx context.Context, m *sending) {
 
 // submit calls the provider, unless the customer has opted out since the claim.
 func (s *Sender) submit(ctx context.Context, m *sending) (answer ledger.Settlement, called bool) {
-	defer func() { <-m.number.account.slots }()
+	defer s.hungUp(m.number)
 	s.pass(BeforeCall)
 	if s.cfg.Ledger.OptedOut(&m.message) {
 		return ledger.Settlement{}, false
@@ -106,6 +106,9 @@ func (s *Sender) failed(m *sending, answer *ledger.Settlement, err error) {
 		e = &provider.Error{Class: provider.Ambiguous, Detail: "an error without a class"}
 	}
 	answer.Outcome, answer.ErrorCode, answer.ErrorClass, answer.OptedOut = ledger.Failed, e.Code, string(e.Class), e.OptedOut
+	if e.Class != provider.Ambiguous {
+		s.answered(m.number, answer.At)
+	}
 	switch e.Class {
 	case provider.RetrySafe:
 		answer.Outcome = ledger.Refused
@@ -113,6 +116,7 @@ func (s *Sender) failed(m *sending, answer *ledger.Settlement, err error) {
 		return
 	case provider.Ambiguous:
 		answer.Outcome = ledger.Unknown
+		s.lost(m.number, answer.At, e)
 	case provider.Template:
 		s.haltTemplate(m, answer.At, e)
 	case provider.Number:
@@ -177,6 +181,7 @@ func (s *Sender) haltTemplate(m *sending, now time.Time, e *provider.Error) {
 
 // succeeded forgets what went before a success.
 func (s *Sender) succeeded(m *sending, now time.Time) {
+	s.answered(m.number, now)
 	a, key := m.number.account, m.templateKey()
 	s.mu.Lock()
 	delete(s.refusals, m.message.ID)

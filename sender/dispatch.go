@@ -252,6 +252,7 @@ func (s *Sender) handOver(ctx, calls context.Context, group []*sending, inFlight
 		}
 		handed++
 		s.begin()
+		s.calling(m.number)
 		inFlight.Go(func() {
 			defer s.end()
 			s.call(calls, m)

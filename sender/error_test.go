@@ -3,9 +3,11 @@ package sender_test
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/goodhour/goodhour/sender/limit"
 	"github.com/goodhour/goodhour/sender/plan"
 	"github.com/goodhour/goodhour/sender/policy"
 )
@@ -175,4 +177,153 @@ func TestAStoppedAccountIsToldOnceAndResumed(t *testing.T) {
 		t.Error("still stopped")
 	}
 	w.checkPromise(t)
+}
+
+// A provider that loses every answer costs the few messages that were on their
+// way and a probe now and then; the rest goes once it answers again.
+func TestAnOutageCostsAHandfulOfMessages(t *testing.T) {
+	t.Parallel()
+	const n, most = 200, 15
+	var out atomic.Bool
+	out.Store(true)
+	b, w := begin(t, n, func(string, int) answer {
+		if out.Load() {
+			return answer{}
+		}
+		return accept()
+	})
+	b.account.NumberRate = limit.NumberRate{CampaignPerMinute: 6000, PerSecond: 100, ProviderPerSecond: 100}
+	b.start()
+	id := b.campaign("spring", b.people, noon(), nil)
+	b.drive(noon().Add(time.Hour))
+	lost := b.status(id).States[plan.Unknown]
+	if lost < 5 || lost > most {
+		t.Errorf("an hour's outage made %d messages unknown, want 5 to %d", lost, most)
+	}
+	checkProbes(t, w.all())
+	b.want(id, map[plan.State]int{plan.Unknown: lost, plan.Waiting: n - lost})
+	stops := b.sender.Stops()
+	if len(stops) != 1 || stops[0].Number != b.account.Numbers[0] || stops[0].Rule != "number_stopped" || !strings.Contains(stops[0].Why, "in a row were lost") {
+		t.Errorf("stops: %+v", stops)
+	}
+	if got := b.message(id, b.people[n-1]).RuleNow; got != "number_stopped" {
+		t.Errorf("the others wait for %q", got)
+	}
+	told := `what="number ` + b.account.Numbers[0] + `"`
+	if got := strings.Count(b.logs.String(), told); got != 1 {
+		t.Errorf("told %d times:\n%s", got, b.logs.String())
+	}
+	out.Store(false)
+	b.drive(noon().Add(2 * time.Hour))
+	b.want(id, map[plan.State]int{plan.Unknown: lost, plan.Accepted: n - lost})
+	if got := strings.Count(b.logs.String(), told); got != 2 {
+		t.Errorf("told %d times that it began and is over:\n%s", got, b.logs.String())
+	}
+	w.checkPromise(t)
+}
+
+// checkProbes fails the test where probes, which begin a halt after the first
+// answers, do not come one at a time with waits that grow to 10 minutes.
+func checkProbes(t *testing.T, all []submission) {
+	t.Helper()
+	var waits []time.Duration
+	for i := 1; i < len(all); i++ {
+		if wait := all[i].at.Sub(all[i-1].at); wait > 5*time.Second {
+			waits = append(waits, wait)
+		} else if len(waits) > 0 {
+			t.Errorf("a probe came %s after another", wait)
+		}
+	}
+	want := []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute}
+	if len(waits) < len(want) {
+		t.Fatalf("waits %v, want %v", waits, want)
+	}
+	for i, wait := range waits {
+		least := want[min(i, len(want)-1)]
+		if wait < least || wait > least+2*time.Second {
+			t.Errorf("probe %d came after %s, want %s", i, wait, least)
+		}
+	}
+}
+
+// A definite refusal says that the provider answers: the number goes on.
+func TestARefusalEndsAnOutage(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	b, w := begin(t, 60, func(string, int) answer {
+		switch n := calls.Add(1); {
+		case n <= 3:
+			return answer{status: 500}
+		case n == 4:
+			return refuse(131026)
+		default:
+			return accept()
+		}
+	})
+	b.account.NumberRate = b.rules.NumberRate
+	b.start()
+	id := b.campaign("spring", b.people, noon(), nil)
+	b.drive(noon().Add(30 * time.Minute))
+	b.want(id, map[plan.State]int{plan.Unknown: 3, plan.Failed: 1, plan.Accepted: 56})
+	w.checkPromise(t)
+}
+
+// Answers that are lost now and then halt nothing.
+func TestLostAnswersAmongOthersHaltNothing(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	b, w := begin(t, 30, func(string, int) answer {
+		if calls.Add(1)%3 != 0 {
+			return answer{}
+		}
+		return accept()
+	})
+	b.account.NumberRate = b.rules.NumberRate
+	b.start()
+	id := b.campaign("spring", b.people, noon(), nil)
+	b.drive(noon().Add(30 * time.Minute))
+	b.want(id, map[plan.State]int{plan.Unknown: 20, plan.Accepted: 10})
+	if strings.Contains(b.logs.String(), "trouble") {
+		t.Errorf("told:\n%s", b.logs.String())
+	}
+	w.checkPromise(t)
+}
+
+// The calls of an outage that hangs are lost, and none is added to them by
+// probes while they hang.
+func TestNoProbeWhileCallsHang(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	var calls atomic.Int32
+	b, w := begin(t, 60, func(string, int) answer {
+		if calls.Add(1) == 1 {
+			return answer{hold: release}
+		}
+		return answer{}
+	})
+	b.account.NumberRate = b.rules.NumberRate
+	b.start()
+	defer b.running()()
+	id := b.campaign("spring", b.people, noon(), nil)
+	b.eventually("three answers are lost", func() bool {
+		b.advance(b.clock.Now().Add(tick))
+		return len(b.sender.Stops()) == 1
+	})
+	sent := len(w.all())
+	for range 20 {
+		b.advance(b.clock.Now().Add(10 * time.Second))
+		at := b.clock.Now()
+		b.eventually("a pass looks at it", func() bool { next, _ := b.sender.NextDue(); return next.After(at) })
+	}
+	if got := len(w.all()); got != sent {
+		t.Errorf("%d calls were made while one hung", got-sent)
+	}
+	close(release)
+	b.eventually("a probe", func() bool {
+		b.advance(b.clock.Now().Add(10 * time.Second))
+		return len(w.all()) > sent
+	})
+	if got := b.status(id).States[plan.Accepted]; got != 0 {
+		t.Errorf("%d are accepted", got)
+	}
 }

@@ -32,7 +32,8 @@ type quota struct {
 	inputs any
 }
 
-// slotsAgain is when to look again while all slots for calls are taken.
+// slotsAgain is when to look again while all slots for calls, or the only one,
+// are taken.
 const slotsAgain = time.Second
 
 func (s *Sender) quotaOf(n *number, now time.Time) quota {
@@ -48,9 +49,24 @@ func (s *Sender) quotaOf(n *number, now time.Time) quota {
 		}{cap(n.account.slots)}}
 	}
 	total, campaign := n.limit.Permits(now, min(claimAhead, max(s.cfg.ClaimFor, overheadShare*s.overhead)))
+	if one, busy := s.probing(n); one {
+		return probe(total, campaign, busy, now)
+	}
 	return quota{total: min(total, free), campaign: campaign, rule: policy.NumberRate, inputs: struct {
 		Share float64 `json:"share"` // of the number's full rate
 	}{n.limit.Share(now)}}
+}
+
+// probe is what a number may claim whose last answers were lost: one message,
+// while nothing is in flight.
+func probe(total, campaign int, busy bool, now time.Time) quota {
+	q := quota{total: min(total, 1), campaign: min(campaign, 1), rule: numberStopped, inputs: struct {
+		Probing bool `json:"probing"`
+	}{true}}
+	if busy {
+		q.total, q.campaign, q.until = 0, 0, now.Add(slotsAgain)
+	}
+	return q
 }
 
 // next is when there may be more: once something was taken, after its calls.

@@ -92,7 +92,8 @@ type live struct {
 }
 
 // live reads the template. One that was refused a moment ago is not known to be
-// sendable, whatever the last sync said.
+// sendable, whatever the last sync said. That it is missing or changed counts
+// once a second listing, template_ready.recheck later at least, says so too.
 func (s *Sender) live(p *planned, a *account, now time.Time) live {
 	out := live{account: policy.Account{Mode: a.Mode}}
 	key := templateKey{p.template.Name, p.template.Language}
@@ -108,6 +109,8 @@ func (s *Sender) live(p *planned, a *account, now time.Time) live {
 	case !syncedAt.IsZero():
 		out.account.Template.Status = policy.TemplateMissing
 	}
+	since := s.cfg.Ledger.TemplateSince(a.Name, key.name, key.language)
+	out.account.Template.Unconfirmed = syncedAt.Sub(since) < s.cfg.Rules.TemplateReady.Recheck
 	if s.templateHeld(a, key, now) {
 		out.account.Template.Status = policy.TemplateUnknown
 	}

@@ -44,6 +44,8 @@ type wire struct {
 
 	mu          sync.Mutex
 	status      string // of the template
+	absent      bool   // it is not listed
+	addition    string // to its texts
 	submissions []submission
 	nth         map[string]int
 }
@@ -94,12 +96,16 @@ func (w *wire) messages(rw http.ResponseWriter, r *http.Request) {
 
 func (w *wire) templates(rw http.ResponseWriter, _ *http.Request) {
 	w.mu.Lock()
-	status := w.status
+	status, absent, addition := w.status, w.absent, w.addition
 	w.mu.Unlock()
+	if absent {
+		_, _ = rw.Write([]byte(`{"data":[]}`))
+		return
+	}
 	t := arrivals()
 	var components []map[string]any
 	for _, c := range t.Components {
-		component := map[string]any{"type": strings.ToUpper(string(c.Part)), "text": c.Text}
+		component := map[string]any{"type": strings.ToUpper(string(c.Part)), "text": c.Text + addition}
 		var buttons []map[string]any
 		for _, b := range c.Buttons {
 			buttons = append(buttons, map[string]any{"type": strings.ToUpper(string(b.Action)), "text": b.Text, "url": b.URL})
@@ -118,6 +124,13 @@ func (w *wire) setStatus(status string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.status = status
+}
+
+// list has the template listed otherwise from now on.
+func (w *wire) list(absent bool, addition string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.absent, w.addition = absent, addition
 }
 
 func (w *wire) all() []submission {

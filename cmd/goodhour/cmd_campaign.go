@@ -33,6 +33,7 @@ func campaignVerbs() []campaignVerb {
 		{"pause", "ID | --all", "hold it, or everything, at the next message", pauseCampaign},
 		{"resume", "ID", "go on", resumeCampaign},
 		{"cancel", "ID", "end it for good: what waits is never sent", cancelCampaign},
+		{"resolve", "ID MESSAGE STATE", "say of an unknown message what the provider knows: accepted or failed", resolveCampaign},
 	}
 }
 
@@ -49,7 +50,7 @@ func campaignHelp() string {
 	var b strings.Builder
 	b.WriteString("\n")
 	for _, v := range campaignVerbs() {
-		fmt.Fprintf(&b, "  %-8s %-15s %s\n", v.name, v.args, v.does)
+		fmt.Fprintf(&b, "  %-8s %-16s %s\n", v.name, v.args, v.does)
 	}
 	b.WriteString("\nID is a campaign's or a plan's; a campaign's means its newest plan. The commands ask the\n" +
 		"running goodhour serve, which alone sends; without one they work on the data directory.\n" +
@@ -205,6 +206,17 @@ func cancelCampaign(ctx context.Context, c *cli, args []string) error {
 		return err
 	}
 	return actOnCampaign(ctx, c, id, "cancel", nil, "is cancelled; what was accepted before stays accepted")
+}
+
+func resolveCampaign(ctx context.Context, c *cli, args []string) error {
+	if len(args) != 3 || args[2] != string(ledger.Accepted) && args[2] != string(ledger.Failed) {
+		return usagef("name a campaign or plan, a message that is unknown, and accepted or failed")
+	}
+	body, err := json.Marshal(map[string]string{"message_id": args[1], "state": args[2]})
+	if err != nil {
+		return fmt.Errorf("write the resolution: %w", err)
+	}
+	return actOnCampaign(ctx, c, args[0], "resolve", body, "has it: message "+args[1]+" is "+args[2]+", and is not sent again")
 }
 
 // actOnCampaign posts a decision and says what it came to.

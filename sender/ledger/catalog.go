@@ -74,12 +74,16 @@ func (db *DB) SaveTemplates(ctx context.Context, account string, list []template
 	if before.at.IsZero() || string(text) != string(old) {
 		value = string(text)
 	}
+	now := before.synced(at)
+	if value != nil {
+		now = before.listed(slices.Clone(list), at)
+	}
 	err = db.change(ctx, func(tx *transaction) error {
 		return tx.appendRows(schemaMain, "templates", 1, func(int) []driver.Value {
 			return []driver.Value{account, timestamp(at), value}
 		})
 	}, func(s *state) {
-		s.templates[account] = syncedTemplates{list: slices.Clone(list), at: at.UTC()}
+		s.templates[account] = now
 	})
 	if err != nil {
 		return fmt.Errorf("save %d templates of account %s: %w", len(list), account, err)
@@ -105,4 +109,64 @@ func (db *DB) Template(account, name, language string) (*template.Template, bool
 		}
 	}
 	return nil, false
+}
+
+// TemplateSince returns since when every listing of an account has said of a
+// template's content what the newest says, or that there is none; the zero time
+// means that the account was never synced.
+func (db *DB) TemplateSince(account, name, language string) time.Time {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	synced := db.state.templates[account]
+	if seen, known := synced.seen[templateName{name, language}]; known {
+		return seen.since
+	}
+	return synced.first
+}
+
+// syncedTemplates are an account's templates as they were last.
+type syncedTemplates struct {
+	list      []template.Template
+	first, at time.Time // of all its listings; of the newest
+	// seen are all templates that a listing ever had. The map is not changed.
+	seen map[templateName]sighting
+}
+
+type templateName struct{ name, language string }
+
+// sighting is what listings say of a template: its content, empty where it is
+// missing, and since when all say so.
+type sighting struct {
+	bodyHash string
+	since    time.Time
+}
+
+// synced is what is known after a listing that says what the one before said.
+func (t syncedTemplates) synced(at time.Time) syncedTemplates {
+	t.at = at.UTC()
+	if t.first.IsZero() {
+		t.first = t.at
+	}
+	return t
+}
+
+// listed is what is known after a listing.
+func (t syncedTemplates) listed(list []template.Template, at time.Time) syncedTemplates {
+	before := t.seen
+	t = t.synced(at)
+	t.list, t.seen = list, make(map[templateName]sighting, len(list))
+	see := func(name templateName, bodyHash string) {
+		seen, known := before[name]
+		if !known || seen.bodyHash != bodyHash {
+			seen = sighting{bodyHash, t.at}
+		}
+		t.seen[name] = seen
+	}
+	for name := range before {
+		see(name, "")
+	}
+	for i := range list {
+		see(templateName{list[i].Name, list[i].Language}, list[i].BodyHash())
+	}
+	return t
 }

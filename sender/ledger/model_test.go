@@ -132,7 +132,7 @@ func (w *world) step(t *rapid.T, p *plan.Plan, m *model) {
 		return ok
 	}
 	switch rapid.SampledFrom([]string{
-		"approve", "approve", "pause", "resume", "cancel", "claim", "claim", "claim", "settle", "settle", "record", "record", "status", "later", "restart", "publish",
+		"approve", "approve", "pause", "resume", "cancel", "claim", "claim", "claim", "settle", "settle", "record", "record", "status", "resolve", "later", "restart", "publish",
 	}).Draw(t, "step") {
 	case "approve":
 		if agree(w.db.Approve(ctx, p.ID, p.Hash, "bea", w.now), m.status() == plan.Planned) {
@@ -170,6 +170,12 @@ func (w *world) step(t *rapid.T, p *plan.Plan, m *model) {
 		}})
 		if agree(err, one.state == plan.Claimed) {
 			m.settle(i, outcome, notBefore)
+		}
+	case "resolve":
+		outcome := rapid.SampledFrom([]ledger.Outcome{ledger.Accepted, ledger.Failed}).Draw(t, "outcome")
+		err := w.db.Resolve(ctx, p.ID, id, ledger.Resolution{Outcome: outcome, By: "bea", At: w.now})
+		if agree(err, one.state == plan.Unknown) {
+			m.settle(i, outcome, time.Time{})
 		}
 	case "record":
 		w.record(t, id, one, agree)

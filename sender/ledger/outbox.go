@@ -115,6 +115,9 @@ func (db *DB) outgoingRows(ctx context.Context, from, to int64) (rows []outgoing
 	if err := db.settlementsOut(ctx, from, to, add); err != nil {
 		return nil, err
 	}
+	if err := db.resolutionsOut(ctx, from, to, add); err != nil {
+		return nil, err
+	}
 	if err := db.consentsOut(ctx, from, to, add); err != nil {
 		return nil, err
 	}
@@ -203,16 +206,8 @@ func (db *DB) settlementsOut(ctx context.Context, from, to int64, add func(outgo
 	var content event.Content
 	var media sql.NullString
 	return db.scanRange(ctx, selectSettlementsOut, from, to, func() {
-		m, p, whom := db.message(n)
-		id, _ := parseMessageID(m.ID)
-		attempt := attemptID(id, ordinal)
-		data := event.MessageAttemptedData{
-			MessageID: m.ID, AttemptID: attempt, PlanID: m.PlanID, CampaignID: m.CampaignID,
-			Template: p.Template.Name + "/" + p.Template.Language, Category: string(m.Category), Provider: p.Provider,
-			NumberID: m.NumberID, ProviderMessageID: providerID, Outcome: outcome, ErrorCode: code, ErrorClass: class,
-			Arm: string(m.Arm), SendHourLocal: hourOf(&m), TimeZone: m.TimeZone, Propensity: propensityOf(&m),
-			PolicyID: p.RulesVersion, RequestMS: ms,
-		}
+		data, whom := db.attempted(n, ordinal)
+		data.ProviderMessageID, data.Outcome, data.ErrorCode, data.ErrorClass, data.RequestMS = providerID, outcome, code, class, ms
 		if Outcome(outcome) == Refused {
 			// The message waits again; the attempt is over all the same.
 			data.Outcome = string(Failed)
@@ -222,7 +217,7 @@ func (db *DB) settlementsOut(ctx context.Context, from, to int64, add func(outgo
 			own := content
 			data.Content = &own
 		}
-		add(outgoing{seq: seq, id: "attempt:" + attempt, at: at, data: data, whom: whom})
+		add(outgoing{seq: seq, id: "attempt:" + data.AttemptID, at: at, data: data, whom: whom})
 		ms, content = nil, event.Content{} // the next row has its own
 	}, &seq, &n, &ordinal, &at, &outcome, &providerID, &code, &class, &ms,
 		&content.Chars, &content.OpensWithName, &content.HasCallToAction, &content.HasLink, &media)

@@ -216,6 +216,31 @@ func (s *state) nextDue(q *queue) (at int64, found bool) {
 	return 0, false
 }
 
+// AlsoPlanned says whether another unfinished plan has a marketing message to
+// the message's customer that waits or is under way, less than the marketing
+// cap's window before or after this one: the cap lets only so many of them go.
+// The message may be one that is being planned. From memory.
+func (db *DB) AlsoPlanned(m *plan.Message) bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	s := &db.state
+	at, window := micros(m.SendAt), db.capWindow.Microseconds()
+	for n := range s.people.whom(m) {
+		for next := s.people.messageOf[n]; next != 0; next = s.messages[next-1].next {
+			other := &s.messages[next-1]
+			p := s.plans[other.plan]
+			if other.state != waiting && other.state != claimed || p.cancelled || p.ID == m.PlanID {
+				continue
+			}
+			apart := other.dueAt() - at
+			if max(apart, -apart) < window && marketing(plan.Category(s.texts.text(other.category))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // heap is a binary heap whose top is the least.
 type heap[T any] struct {
 	items []T

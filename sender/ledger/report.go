@@ -27,9 +27,11 @@ order by rowid`
 	selectAttempts = `
 select
     claims.message, claims.ordinal, claims.claimed_at, settlements.settled_at, settlements.outcome,
-    settlements.provider_message_id, settlements.error_code, settlements.error_class
+    settlements.provider_message_id, settlements.error_code, settlements.error_class,
+    resolutions.outcome, resolutions.actor, resolutions.resolved_at
 from claims
 left join settlements on settlements.message = claims.message and settlements.ordinal = claims.ordinal
+left join resolutions on resolutions.message = claims.message and resolutions.ordinal = claims.ordinal
 where claims.message in (select unnest(?::integer[]))
 order by claims.message, claims.ordinal`
 )
@@ -234,13 +236,17 @@ func (db *DB) addDecisions(ctx context.Context, numbers []int32, details []Messa
 func (db *DB) addAttempts(ctx context.Context, numbers []int32, details []MessageDetail) error {
 	var ordinal int32
 	var claimedAt time.Time
-	var settledAt sql.NullTime
-	var outcome, providerID, code, class sql.NullString
+	var settledAt, resolvedAt sql.NullTime
+	var outcome, providerID, code, class, resolved, by sql.NullString
 	return db.scanEach(ctx, selectAttempts, numbers, func(i int) {
 		id, _ := parseMessageID(details[i].ID)
-		details[i].Attempts = append(details[i].Attempts, Attempt{
+		attempt := Attempt{
 			ID: attemptID(id, ordinal), ClaimedAt: claimedAt, SettledAt: settledAt.Time, Outcome: Outcome(outcome.String),
 			ProviderMessageID: providerID.String, ErrorCode: code.String, ErrorClass: class.String,
-		})
-	}, &ordinal, &claimedAt, &settledAt, &outcome, &providerID, &code, &class)
+		}
+		if resolved.Valid {
+			attempt.Resolution = &Resolution{Outcome: Outcome(resolved.String), By: by.String, At: resolvedAt.Time}
+		}
+		details[i].Attempts = append(details[i].Attempts, attempt)
+	}, &ordinal, &claimedAt, &settledAt, &outcome, &providerID, &code, &class, &resolved, &by, &resolvedAt)
 }

@@ -47,6 +47,7 @@ order by number`
 select 1 + greatest(
     0,
     (select max(seq) from consents), (select max(seq) from decisions), (select max(seq) from settlements),
+    (select max(seq) from resolutions),
     (select max(first_seq + messages - 1) from plans)
 )`
 )
@@ -90,6 +91,9 @@ func (db *DB) restore(ctx context.Context) error {
 			return nil
 		}},
 		{selectSettlements, s.restoreSettlement},
+		{selectResolutions, func(row []driver.Value) error {
+			return s.restoreSettlement([]driver.Value{row[0], row[1], row[2], nil})
+		}},
 		{selectDecisions, s.restoreDecision},
 		{selectPlanActions, func(row []driver.Value) error {
 			s.act(act{row[0].(int32), row[1].(string), row[2].(string), row[3].(time.Time)})
@@ -130,22 +134,18 @@ func (s *state) restoreConsent(row []driver.Value) error {
 
 func (s *state) restoreTemplates(row []driver.Value) error {
 	account := row[0].(string)
-	synced := s.templates[account]
-	synced.at = instant(row[1].(int64))
-	if text, changed := row[2].(string); changed {
-		synced.list = nil
-		if err := json.Unmarshal([]byte(text), &synced.list); err != nil {
-			return fmt.Errorf("templates of account %s: %w", account, err)
-		}
+	at := instant(row[1].(int64))
+	text, changed := row[2].(string)
+	if !changed {
+		s.templates[account] = s.templates[account].synced(at)
+		return nil
 	}
-	s.templates[account] = synced
+	var list []template.Template
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return fmt.Errorf("templates of account %s: %w", account, err)
+	}
+	s.templates[account] = s.templates[account].listed(list, at)
 	return nil
-}
-
-// syncedTemplates are an account's templates as they were last.
-type syncedTemplates struct {
-	list []template.Template
-	at   time.Time
 }
 
 func (s *state) restorePlan(row []driver.Value) error {

@@ -135,6 +135,8 @@ type Attempt struct {
 	ProviderMessageID string    `json:"provider_message_id,omitempty"`
 	ErrorCode         string    `json:"error_code,omitempty"`
 	ErrorClass        string    `json:"error_class,omitempty"`
+	// Resolution is a person's, where the outcome was unknown.
+	Resolution *Resolution `json:"resolution,omitempty"`
 }
 
 // StoredCampaign is a campaign as its author gave it, not planned yet or since.

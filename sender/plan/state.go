@@ -10,6 +10,7 @@ const (
 	ByRule       Cause = "rule"       // the policy's verdict at the claim
 	ByCancel     Cause = "cancel"     // its plan was cancelled
 	ByStatus     Cause = "status"     // a status event that carries the message's id
+	ByPerson     Cause = "person"     // somebody asked the provider, and says what it knows
 )
 
 // Transition is one step of a message's life.
@@ -43,6 +44,8 @@ func Transitions() []Transition {
 		{Claimed, Expired, ByRule, "so"},
 		{Unknown, Accepted, ByStatus, "sent, delivered or read"},
 		{Unknown, Failed, ByStatus, "failed, and nothing else was said"},
+		{Unknown, Accepted, ByPerson, "the provider knows the message"},
+		{Unknown, Failed, ByPerson, "the provider does not"},
 		{Failed, Accepted, ByStatus, "sent, delivered or read, in whatever order they came"},
 		{Cancelled, Accepted, ByStatus, "the provider has it, whatever it said before"},
 	}

@@ -187,13 +187,15 @@ func coldExcluded(q *question) *finding {
 	}{m.HeatClass, true})
 }
 
-// The provider takes no blank value either.
+// The provider takes no blank value either. What a changed template takes, if
+// it is changed indeed, template_ready judges.
 func parameterMissing(q *question) *finding {
-	if q.freeForm() {
+	t := q.account.Template
+	if q.freeForm() || t.Unconfirmed && t.changed() {
 		return nil
 	}
 	var missing []string
-	for _, name := range q.account.Template.Parameters {
+	for _, name := range t.Parameters {
 		if strings.TrimSpace(q.message.Parameters[name]) == "" {
 			missing = append(missing, name)
 		}
@@ -207,7 +209,8 @@ func parameterMissing(q *question) *finding {
 }
 
 // A template that was changed in content or category is not what was approved;
-// one that is paused or in review may come back.
+// one that is paused or in review may come back. That it is missing or changed
+// in content must be said twice: what is suppressed stays so.
 func templateReady(q *question) *finding {
 	if q.freeForm() {
 		return nil
@@ -219,20 +222,35 @@ func templateReady(q *question) *finding {
 		Category        plan.Category  `json:"category,omitempty"`
 		PlannedCategory plan.Category  `json:"planned_category"`
 		BodyChanged     bool           `json:"body_changed"`
-	}{status, t.Category, q.message.Category, false}
+		Unconfirmed     bool           `json:"unconfirmed,omitempty"`
+	}{status, t.Category, q.message.Category, t.changed(), t.Unconfirmed}
+	again := q.now.Add(q.rules.TemplateReady.Recheck)
 
 	switch status {
-	case TemplateMissing, TemplateRejected, TemplateDisabled, TemplateDeleted, TemplatePendingDeletion, TemplateArchived:
+	case TemplateMissing:
+		if t.Unconfirmed {
+			return q.delay(again, inputs)
+		}
+		return suppress(inputs)
+	case TemplateRejected, TemplateDisabled, TemplateDeleted, TemplatePendingDeletion, TemplateArchived:
 		return suppress(inputs)
 	case TemplateApproved:
 	default:
-		return q.delay(q.now.Add(q.rules.TemplateReady.Recheck), inputs)
+		return q.delay(again, inputs)
 	}
-	inputs.BodyChanged = t.PlannedBodyHash != "" && t.BodyHash != t.PlannedBodyHash
-	if inputs.BodyChanged || t.Category != q.message.Category {
+	switch {
+	case t.Category != q.message.Category, t.changed() && !t.Unconfirmed:
 		return suppress(inputs)
+	case t.changed():
+		return q.delay(again, inputs)
+	default:
+		return nil
 	}
-	return nil
+}
+
+// changed says whether the content is not what was planned.
+func (t *TemplateState) changed() bool {
+	return t.PlannedBodyHash != "" && t.BodyHash != t.PlannedBodyHash
 }
 
 func sessionWindow(q *question) *finding {

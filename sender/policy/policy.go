@@ -51,6 +51,9 @@ type TemplateState struct {
 	// BodyHash now, and as it was planned; an empty PlannedBodyHash means that
 	// no content was approved by a person (a single send).
 	BodyHash, PlannedBodyHash string
+	// Unconfirmed says that the content was listed as it is now, or as missing,
+	// for less than template_ready.recheck: one listing may be wrong.
+	Unconfirmed bool
 	// Parameters are the names of all that the template takes.
 	Parameters []string
 }

@@ -137,6 +137,17 @@ func TestEachRuleDecides(t *testing.T) {
 	}
 	allow("approved in small letters", func(b *bundle) { b.account.Template.Status = "approved" })
 	suppress("other content", TemplateReady, func(b *bundle) { b.account.Template.BodyHash = "b2" })
+	f("missing for the first time", func(b *bundle) {
+		b.account.Template = TemplateState{Status: TemplateMissing, Unconfirmed: true}
+	}, plan.Delay, TemplateReady, "2026-11-25T15:10:00Z")
+	f("other content for the first time", func(b *bundle) {
+		b.account.Template.BodyHash, b.account.Template.Unconfirmed = "b2", true
+	}, plan.Delay, TemplateReady, "2026-11-25T15:10:00Z")
+	f("other parameters for the first time", func(b *bundle) {
+		b.account.Template.BodyHash, b.account.Template.Unconfirmed = "b2", true
+		b.account.Template.Parameters = []string{"first_name", "city"}
+	}, plan.Delay, TemplateReady, "2026-11-25T15:10:00Z")
+	allow("the planned content, since a moment ago", func(b *bundle) { b.account.Template.Unconfirmed = true })
 	allow("content that nobody approved", func(b *bundle) { b.account.Template.PlannedBodyHash = "" })
 	suppress("recategorised", TemplateReady, func(b *bundle) { b.message.Category = plan.Utility })
 	f("paused until too late", func(b *bundle) {

@@ -8,9 +8,10 @@ type Control struct {
 	Percent float64 `json:"percent"`
 	// Reason says why there is none.
 	Reason ControlReason `json:"reason,omitempty"`
-	// Customers is the expected size of the arm, Needed the size that detects
-	// the rules' lift (80 % power, 5 % two-sided). Needed 0 means not known.
-	Customers int `json:"customers"`
+	// Customers is the expected size of the arm before anybody is drawn: how many
+	// are in it, only the arms themselves tell. Needed is the size that detects
+	// the rules' lift (80 % power, 5 % two-sided); 0 means not known.
+	Customers int `json:"expected_customers"`
 	Needed    int `json:"needed"`
 	// DetectableLift is the smallest relative lift that such an arm can detect:
 	// 0.5 is 50 %. 0 means not known, or none.

@@ -44,7 +44,10 @@ type HoldoutRule struct {
 
 // TemplateRule is template_ready's.
 type TemplateRule struct {
-	Recheck time.Duration `yaml:"recheck"` // wait before a template that is not approved is looked at again
+	// Recheck is the wait before a template that is not approved is looked at
+	// again, and the least time between two listings that have it missing or
+	// changed before that counts.
+	Recheck time.Duration `yaml:"recheck"`
 }
 
 // WindowRule is session_window's. WhatsApp allows free-form messages for 24 h
