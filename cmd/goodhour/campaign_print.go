@@ -55,9 +55,18 @@ func printReport(w io.Writer, r *campaign.Report) error {
 	}
 	line("audience", "%d as of %s, in the file published %s", r.Audience, instant(r.AsOf), instant(r.PublishedAt))
 	line("to send", "%d, template %s in %s, account %s", r.ToSend, r.Template.Name, r.Template.Language, r.Account)
+	if r.AlsoPlanned > 0 {
+		line("other plans", "%d of them are in other plans too: the marketing cap will hold back whoever comes second", r.AlsoPlanned)
+	}
 	printCounts(w, "not sent", r.Rules)
+	if r.TimeZonesUnknown > 0 {
+		line("time zone", "%s", unknownZones(r))
+	}
 	printCounts(w, "delayed", r.Delayed)
 	printCounts(w, "arms", r.Arms)
+	if len(r.Arms) > 0 {
+		line("kept back", "%d in control, %d in holdout, to tell what messages bring", r.Arms[plan.Control], r.Arms[plan.Holdout])
+	}
 	if r.Control.Reason != "" && r.Template.Category == plan.Marketing {
 		line("control", "none: %s", controlReason(r.Control.Reason))
 	}
@@ -65,16 +74,22 @@ func printReport(w io.Writer, r *campaign.Report) error {
 		line("time", "%s to about %s, at %d a minute and number", instant(r.FirstSendAt), instant(r.LastSendAt), r.PacePerMinute)
 	}
 	if r.LateAtPace > 0 {
-		line("too late", "%d would miss their deadline at this pace: give the schedule more days, or more numbers", r.LateAtPace)
+		line("too late", "%d would miss their deadline, or the end of the local hours, at this pace: give the schedule more days, or more numbers", r.LateAtPace)
 	}
 	printHours(w, r.Hours)
 	printCounts(w, "hour from", r.HourReasons)
-	if r.TimeZonesUnknown > 0 {
-		line("time zone", "not known of %d", r.TimeZonesUnknown)
-	}
 	line("cost", "%s", r.PredictedCost)
 	_, err := fmt.Fprintf(w, "Nothing is sent before somebody approves exactly this:\n  goodhour campaign approve %s --hash %s\n", r.PlanID, r.Hash)
 	return err
+}
+
+// unknownZones says what becomes of customers without a known time zone: no
+// marketing, unless the schedule gives one.
+func unknownZones(r *campaign.Report) string {
+	if r.Rules[policy.QuietHours] == 0 {
+		return fmt.Sprintf("%d have no known time zone of their own", r.TimeZonesUnknown)
+	}
+	return fmt.Sprintf("%d have no known time zone: that is quiet_hours; give schedule.time_zone", r.TimeZonesUnknown)
 }
 
 func controlReason(reason policy.ControlReason) string {
@@ -184,4 +199,7 @@ func printAttempt(w io.Writer, a *ledger.Attempt) {
 		fmt.Fprintf(w, ", code %s, of class %s", cmp.Or(a.ErrorCode, "none"), a.ErrorClass)
 	}
 	fmt.Fprintln(w)
+	if r := a.Resolution; r != nil {
+		fmt.Fprintf(w, "  %-21s %s, said %s\n", instant(r.At), r.Outcome, r.By)
+	}
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goodhour/goodhour/ingest/identity"
 	"github.com/goodhour/goodhour/warehouse"
@@ -17,10 +18,6 @@ import (
 
 // audienceMax bounds a plan.
 const audienceMax = 2_000_000
-
-// audienceTimeout is how long reading an audience may take where the caller set
-// no deadline. An analyst's query may take less: nobody waits for those.
-const audienceTimeout = 5 * time.Minute
 
 // row is a customer of the audience, with what the plan freezes of them.
 type row struct {
@@ -50,13 +47,9 @@ var selectBaseline string
 // sendHours is where the models say each customer's hour.
 const sendHours = "marts.customer_send_hours"
 
-// readAudience reads the audience's rows.
+// readAudience reads the audience's rows. Without a deadline of the caller's, a
+// query of it may take what any other may: sql.timeout of the configuration.
 func readAudience(ctx context.Context, reader *warehouse.Reader, c *Campaign) (*audience, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, audienceTimeout)
-		defer cancel()
-	}
 	from, err := source(ctx, reader, c.Audience)
 	if err != nil {
 		return nil, err
@@ -67,7 +60,7 @@ func readAudience(ctx context.Context, reader *warehouse.Reader, c *Campaign) (*
 		return nil, err
 	}
 	sql := "with listed as (\n" + listed + "\n),\nhours as (\n" + selectHours(reader) + "\n)\n" + selectAudience
-	return a, a.read(ctx, reader, sql)
+	return a, a.read(ctx, reader, sql, c.Audience.SQL)
 }
 
 // selectHours reads the customers' hours; a file of an older version may have
@@ -117,9 +110,10 @@ func source(ctx context.Context, reader *warehouse.Reader, a Audience) (listSour
 	}
 	// A comment may end the select: the parenthesis is on a line of its own.
 	sql := "(\n" + a.SQL + "\n)"
-	rows, err := reader.Query(ctx, "select * from "+sql+" as audience limit 0")
+	asked := "select * from " + sql + " as audience limit 0"
+	rows, err := reader.Query(ctx, asked)
 	if err != nil {
-		return listSource{}, explainQuery(err)
+		return listSource{}, explainQuery(err, asked, a.SQL)
 	}
 	defer rows.Close()
 	return listSource{sql, rows.Columns()}, nil
@@ -138,7 +132,7 @@ func audiences(reader *warehouse.Reader) []string {
 
 func checkOneSelect(ctx context.Context, reader *warehouse.Reader, sql string) error {
 	if err := warehouse.CheckSQL(sql); err != nil {
-		return explainQuery(err)
+		return explainQuery(err, sql, sql)
 	}
 	table, err := reader.Table(ctx, `
 with parsed as (select json_serialize_sql($1::varchar)::json as tree)
@@ -148,7 +142,7 @@ select
     json_array_length(tree, '$.statements') as statements
 from parsed`, sql)
 	if err != nil {
-		return explainQuery(err)
+		return explainQuery(err, "", "")
 	}
 	values := table.Rows[0]
 	if wrong, _ := values[0].(bool); wrong {
@@ -161,26 +155,66 @@ from parsed`, sql)
 	return nil
 }
 
-// explainQuery makes a query's error the author's where it is.
-func explainQuery(err error) error {
+// marker is DuckDB's pointer into a query: "LINE 2: select …", and a caret.
+var marker = regexp.MustCompile(`(?s)\s*\n\s*LINE (\d+): .*$`)
+
+// explainQuery makes a query's error the author's where it is. own is what the
+// author wrote in it: the line that an error names is one of theirs, or none.
+func explainQuery(err error, sql, own string) error {
 	if query, ok := errors.AsType[*warehouse.QueryError](err); ok {
 		switch query.Kind {
 		case warehouse.QuerySyntax, warehouse.QueryRefused, warehouse.QueryMemory, warehouse.QueryDeadline:
-			return invalid("audience", "%v", query)
+			told := *query
+			told.Message = marker.ReplaceAllStringFunc(query.Message, func(found string) string {
+				return lineOf(marker.FindStringSubmatch(found)[1], sql, own)
+			})
+			return invalid("audience", "%v", &told)
 		case warehouse.QueryBusy, warehouse.QueryCanceled, warehouse.QueryInternal:
 		}
 	}
 	return fmt.Errorf("read the audience: %w", err)
 }
 
+// lineOf says which line of own a line of the query is; nothing if it is none.
+func lineOf(line, sql, own string) string {
+	before, _, ok := strings.Cut(sql, own)
+	n, err := strconv.Atoi(line)
+	n -= strings.Count(before, "\n")
+	if own == "" || !ok || err != nil || n < 1 || n > strings.Count(own, "\n")+1 {
+		return ""
+	}
+	return fmt.Sprintf(" (line %d of the select)", n)
+}
+
 // column finds a column by its name, as DuckDB does: whatever the case.
-func (s *listSource) column(name string) (string, bool) {
+func (s *listSource) column(name string) (warehouse.Column, bool) {
 	for _, c := range s.columns {
 		if strings.EqualFold(c.Name, name) {
-			return c.Name, true
+			return c, true
 		}
 	}
-	return "", false
+	return warehouse.Column{}, false
+}
+
+// numeric are DuckDB's types of numbers, a decimal's digits left out, and that
+// of a null.
+var numeric = []string{
+	"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+	"FLOAT", "DOUBLE", "DECIMAL", "BIGNUM", `"NULL"`,
+}
+
+// score is SQL for the order in which customers are sent to. Texts that look
+// like numbers are not taken: 9 would or would not come before 10.
+func (s *listSource) score() (string, error) {
+	column, ok := s.column("score")
+	if !ok {
+		return "null", nil
+	}
+	kind, _, _ := strings.Cut(column.Type, "(")
+	if !slices.Contains(numeric, kind) || strings.HasSuffix(column.Type, "]") {
+		return "", invalid("audience", "its column score is of the type %s: want a number, the higher the sooner, such as score::double, or leave it out", column.Type)
+	}
+	return "audience." + quote(column.Name), nil
 }
 
 // listed is a select of the customer, the score and the named columns as text.
@@ -189,11 +223,11 @@ func (s *listSource) listed(columns []string) (string, error) {
 	if !ok {
 		return "", invalid("audience", "it has no column customer_id")
 	}
-	score := "null"
-	if name, ok := s.column("score"); ok {
-		score = "audience." + quote(name)
+	score, err := s.score()
+	if err != nil {
+		return "", err
 	}
-	out := []string{"audience." + quote(id) + " as customer_id", score + " as score"}
+	out := []string{"audience." + quote(id.Name) + " as customer_id", score + " as score"}
 	var problems []Problem
 	for i, name := range columns {
 		found, ok := s.column(name)
@@ -201,7 +235,7 @@ func (s *listSource) listed(columns []string) (string, error) {
 			problems = append(problems, Problem{Field: "template.parameters", Text: fmt.Sprintf("the audience has no column %q: it has %s", name, s.names())})
 			continue
 		}
-		out = append(out, fmt.Sprintf("audience.%s::varchar as %s", quote(found), quote(fmt.Sprint("parameter ", i))))
+		out = append(out, fmt.Sprintf("audience.%s::varchar as %s", quote(found.Name), quote(fmt.Sprint("parameter ", i))))
 	}
 	if len(problems) > 0 {
 		return "", &InvalidError{Problems: problems}
@@ -223,10 +257,12 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // fixedColumns come before the parameters' in audience.sql.
 const fixedColumns = 8
 
-func (a *audience) read(ctx context.Context, reader *warehouse.Reader, sql string) error {
+// read runs the query on an audience; own is the part of it that its author
+// wrote, if any.
+func (a *audience) read(ctx context.Context, reader *warehouse.Reader, sql, own string) error {
 	rows, err := reader.Query(ctx, sql)
 	if err != nil {
-		return explainQuery(err)
+		return explainQuery(err, sql, own)
 	}
 	defer rows.Close()
 	texts := map[string]string{} // the same few stand in every row
@@ -245,7 +281,7 @@ func (a *audience) read(ctx context.Context, reader *warehouse.Reader, sql strin
 		a.rows = append(a.rows, a.row(id, values, texts))
 	}
 	if err := rows.Err(); err != nil {
-		return explainQuery(err)
+		return explainQuery(err, sql, own)
 	}
 	if unknown > 0 {
 		return invalid("audience", "%d of its rows have no customer_id of ours (a UUID): leave them out", unknown)

@@ -96,9 +96,13 @@ type Schedule struct {
 	// At is for Send at.
 	At *Moment `json:"at,omitempty"`
 	// Window: nothing is sent before From, nothing at To or later. Without To a
-	// message's deadline is its time and the policy's max_lateness.
+	// message's deadline is its time and the policy's max_lateness, or the end of
+	// its local days and hours if that is sooner.
 	Window Window `json:"window,omitzero"`
-	// LocalDays and LocalHours are by the customer's clock; none means all.
+	// LocalDays and LocalHours are by the customer's clock; none means all. A
+	// message belongs to the stretch of them that its time lies in: what has not
+	// gone out when that ends, behind a pause or a slow number, expires. The
+	// report's LateAtPace says how many the pace alone would bring there.
 	LocalDays  []Weekday   `json:"local_days,omitempty"`
 	LocalHours *LocalHours `json:"local_hours,omitempty"`
 	// SpreadDays deals the customers out over this many days; 0 means one.

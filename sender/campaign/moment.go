@@ -14,6 +14,13 @@ type Moment struct {
 	local bool
 }
 
+// Years of a Moment: far beyond every campaign, and well inside what clocks,
+// zones and DuckDB can do.
+const (
+	yearMin = 2000
+	yearMax = 2100
+)
+
 // localForms of a Moment, to the second.
 var localForms = [...]string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"}
 
@@ -21,16 +28,22 @@ var localForms = [...]string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01
 func (m *Moment) UnmarshalText(text []byte) error {
 	s := strings.Replace(string(text), " ", "T", 1)
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		*m = Moment{at: at.Truncate(time.Microsecond)}
-		return nil
+		return m.set(Moment{at: at.Truncate(time.Microsecond)})
 	}
 	for _, form := range localForms {
-		if at, err := time.Parse(form, s); err == nil && at.Year() > 0 {
-			*m = Moment{at: at, local: true}
-			return nil
+		if at, err := time.Parse(form, s); err == nil {
+			return m.set(Moment{at: at, local: true})
 		}
 	}
 	return fmt.Errorf("want an instant like 2026-12-01T10:00:00-03:00, or a time on each customer's clock like 2026-12-01T10:00")
+}
+
+func (m *Moment) set(to Moment) error {
+	if year := to.at.Year(); year < yearMin || year > yearMax {
+		return fmt.Errorf("want a year from %d to %d, not %d", yearMin, yearMax, year)
+	}
+	*m = to
+	return nil
 }
 
 // MarshalText writes the form that UnmarshalText reads.

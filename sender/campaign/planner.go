@@ -72,6 +72,9 @@ type planner struct {
 type draft struct {
 	message *plan.Message
 	facts   ledger.Facts
+	// latest is the deadline without the schedule's days and hours: until then
+	// the message may be moved to others of them.
+	latest time.Time
 	// merged: another message of this plan goes to the same person.
 	merged bool
 	// refusal is the parameter that must not be missing, and is.
@@ -272,7 +275,7 @@ func (p *planner) message(d *draft, r *row) {
 
 func (d *draft) place(s slot) {
 	m := d.message
-	m.SendAt, m.Deadline = s.sendAt, s.deadline
+	m.SendAt, m.Deadline, d.latest = s.sendAt, s.deadline, s.latest
 	m.SendHourLocal, m.HourReason, m.Propensity = s.hour.local, s.hour.reason, s.hour.propensity
 }
 
@@ -355,10 +358,10 @@ func (p *planner) judge(d *draft) policy.Verdict {
 // the delay ends, and where that is too late it does not go.
 func (p *planner) postpone(d *draft, verdict policy.Verdict) policy.Verdict {
 	m := d.message
-	planned := *m
+	deadline := m.Deadline
 	m.Deadline = time.Time{} // when would it be allowed, however late?
 	until := p.judge(d).Until
-	m.Deadline = planned.Deadline
+	m.Deadline = deadline
 	zone := p.slots.location(m.TimeZone)
 	if zone == nil || until.IsZero() {
 		return verdict
@@ -370,11 +373,10 @@ func (p *planner) postpone(d *draft, verdict policy.Verdict) policy.Verdict {
 			return p.judge(d)
 		}
 	}
-	moved := p.slots.slotAt(p.slots.permitted(until.In(zone)), hour{reason: reasonSchedule, propensity: 1})
-	if !moved.sendAt.Before(planned.Deadline) {
+	moved := p.slots.slotUntil(p.slots.permitted(until.In(zone)), d.latest, hour{reason: reasonSchedule, propensity: 1})
+	if !moved.sendAt.Before(d.latest) {
 		return verdict
 	}
-	moved.deadline = planned.Deadline
 	d.place(moved)
 	return p.judge(d)
 }
@@ -433,12 +435,27 @@ func (p *planner) seal(info warehouse.Info, by string, control policy.Control, b
 			report.TimeZonesUnknown++
 		}
 	}
+	report.AlsoPlanned = p.alsoPlanned()
 	if out.Report, err = report.stored(); err != nil {
 		return nil, nil, err
 	}
 	out.Seal()
 	report.PlanID, report.Hash = out.ID, out.Hash
 	return out, report, nil
+}
+
+// alsoPlanned counts who is to be sent this and another plan's marketing within
+// the cap's window.
+func (p *planner) alsoPlanned() (n int) {
+	if !p.isMarketing() {
+		return 0
+	}
+	for i := range p.messages {
+		if m := &p.messages[i]; m.State == plan.Waiting && p.config.Ledger.AlsoPlanned(m) {
+			n++
+		}
+	}
+	return n
 }
 
 // pace is how many messages of campaigns a number sends in a minute.

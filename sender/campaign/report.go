@@ -26,9 +26,17 @@ type Report struct {
 	// Delayed counts those of ToSend that a rule delays as things stand, such as
 	// a template in review.
 	Delayed map[policy.Rule]int `json:"delayed"`
-	// Arms counts the eligible customers of a marketing campaign.
-	Arms    map[plan.Arm]int `json:"arms"`
-	Control policy.Control   `json:"control"`
+	// AlsoPlanned counts those of ToSend whom another unfinished plan is to send
+	// marketing too, within the marketing cap's window: the cap delays or
+	// suppresses whichever message comes second.
+	AlsoPlanned int `json:"also_planned"`
+	// Arms counts the eligible customers of a marketing campaign, as they were
+	// drawn: those of control and holdout are who is kept back. No other count
+	// of a report says so.
+	Arms map[plan.Arm]int `json:"arms"`
+	// Control is how the control was planned before anybody was drawn. Its
+	// Customers is an expected size, for the power of the test: show Arms.
+	Control policy.Control `json:"control"`
 	// Baseline is the share that buys within a week without a message, which the
 	// control was planned with; 0 means not known. BaselineFrom says whose:
 	// campaign (its file), or customers (all reachable ones, the week before AsOf).
@@ -42,13 +50,14 @@ type Report struct {
 	PacePerMinute int       `json:"pace_per_minute"` // of one number
 	Numbers       int       `json:"numbers"`
 	// LateAtPace is how many of ToSend that pace brings to their deadline or past
-	// it: they would expire. Give more days (spread_days, window) or numbers.
+	// it, the end of the schedule's local hours included: they would expire. Give
+	// more days (spread_days), longer hours, or more numbers.
 	LateAtPace int `json:"late_at_pace"`
 	// Hours counts ToSend by the customer's local hour, HourReasons by why it.
 	Hours       map[int]int    `json:"hours"`
 	HourReasons map[string]int `json:"hour_reasons"`
-	// TimeZonesUnknown is how many customers have no time zone on record; they
-	// get the schedule's, or no marketing.
+	// TimeZonesUnknown is how many customers of the audience have no time zone on
+	// record; they get the schedule's, or no marketing: the rule is quiet_hours.
 	TimeZonesUnknown int `json:"time_zones_unknown"`
 	// PredictedCost is "unknown" until there are rate cards.
 	PredictedCost string        `json:"predicted_cost"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodhour/goodhour/ingest/identity"
@@ -61,14 +62,15 @@ type Config struct {
 type Service struct {
 	config   Config
 	accounts map[string]*Account
-	// planning holds the one place: two plans of one campaign must not be made
-	// at once, and one plan uses a good part of the machine.
-	planning chan struct{}
+	// planning is the campaign whose plan is being made; nil means none. Two
+	// plans of one campaign must not be made at once, and one plan uses a good
+	// part of the machine.
+	planning atomic.Pointer[string]
 }
 
 // NewService checks the configuration.
 func NewService(c Config) (*Service, error) {
-	s := &Service{config: c, accounts: map[string]*Account{}, planning: make(chan struct{}, 1)}
+	s := &Service{config: c, accounts: map[string]*Account{}}
 	var missing []string
 	for name, isThere := range map[string]bool{
 		"Ledger": c.Ledger != nil, "Library": c.Library != nil, "Personal": c.Personal != nil, "Rules": c.Rules != nil,
@@ -147,14 +149,14 @@ func (s *Service) Campaigns(ctx context.Context) ([]Summary, error) {
 
 // Plan makes a plan of a campaign, stores it and reports it. Errors:
 // ErrNotFound, *InvalidError, *ConflictError where a plan of the campaign is
-// unfinished.
+// unfinished, or while any other plan is being made: nobody waits unseen behind
+// a slow audience.
 func (s *Service) Plan(ctx context.Context, campaignID, by string) (*Report, error) {
-	select {
-	case s.planning <- struct{}{}:
-		defer func() { <-s.planning }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("plan campaign %s: %w", campaignID, ctx.Err())
+	release, err := s.beginPlanning(campaignID)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	c, err := s.campaign(ctx, campaignID)
 	if err != nil {
 		return nil, err
@@ -170,6 +172,22 @@ func (s *Service) Plan(ctx context.Context, campaignID, by string) (*Report, err
 		return nil, fmt.Errorf("store the plan of campaign %s: %w", campaignID, err)
 	}
 	return report, nil
+}
+
+// beginPlanning takes the one place where plans are made.
+func (s *Service) beginPlanning(campaignID string) (release func(), err error) {
+	if s.planning.CompareAndSwap(nil, &campaignID) {
+		return func() { s.planning.Store(nil) }, nil
+	}
+	text := "another campaign is being planned: try again in a moment"
+	switch other := s.planning.Load(); {
+	case other == nil: // done by now
+	case *other == campaignID:
+		text = fmt.Sprintf("campaign %s is being planned already: its report comes when that is done", campaignID)
+	default:
+		text = fmt.Sprintf("another campaign is being planned: %s. Try again when it is done", *other)
+	}
+	return nil, &ConflictError{Text: text}
 }
 
 // campaign reads a stored campaign. It is checked again: the accounts and the

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/goodhour/goodhour/sender/ledger"
 	"github.com/goodhour/goodhour/sender/plan"
 	"github.com/goodhour/goodhour/sender/policy"
+	"github.com/goodhour/goodhour/warehouse"
 )
 
 func sum[K comparable](counts map[K]int) (n int) {
@@ -335,6 +337,13 @@ func TestWhatCannotBePlannedSaysWhy(t *testing.T) {
 	f("reads a file", sql("select customer_id from read_csv('/etc/passwd')"), "audience", "")
 	f("runs SQL unseen", sql("select * from query('select 1')"), "audience", "not allowed")
 	f("a parameter of its own", sql("select customer_id from marts.customers where external_id = $1"), "audience", "")
+	f("no such column in its line", sql("select customer_id, -- who\nnothing\nfrom marts.customers"), "audience", "(line 2 of the select)")
+	f("a wrong value in its line", sql("select customer_id,\nexternal_id::bigint::varchar as x\nfrom marts.customers where external_id::bigint > 0"), "audience", "Conversion Error")
+	f("a score that is a text", sql("select customer_id, external_id as Score from marts.customers"), "audience", "its column score is of the type VARCHAR: want a number")
+	f("a score that is a list", sql("select customer_id, [1] as score from marts.customers"), "audience", "of the type INTEGER[]")
+	f("a score that is a day", sql("select customer_id, date '2026-01-01' as score from marts.customers"), "audience", "of the type DATE")
+	f("a time of another age", strings.Replace(relation("audience.all_reachable"), "send: now", "send: at, at: 9999-12-31T10:00", 1), "schedule.at", "want a year from 2000 to 2100, not 9999")
+	f("a window of another age", strings.Replace(relation("audience.all_reachable"), "send: now", "send: now, window: {to: 2101-01-01T00:00:00Z}", 1), "schedule.window.to", "not 2101")
 	f("no such column", sql("select nothing from marts.customers"), "audience", "nothing")
 	f("nobody", sql("select customer_id from marts.customers where false"), "audience", "nobody is in it")
 	f("no ids", sql("select external_id as customer_id from marts.customers"), "audience", fmt.Sprint(len(population())))
@@ -373,6 +382,9 @@ func TestAudiencesAreReadHoweverTheyAreWritten(t *testing.T) {
 		"{relation: audience.all_reachable}",
 		"{sql: \"select CUSTOMER_ID, 'NaN'::double as Score from audience.all_reachable -- all of them\"}",
 		"{sql: \"with a as (select * from audience.all_reachable) select customer_id::varchar as customer_id from a order by score\"}",
+		"{sql: \"select customer_id, null as score from audience.all_reachable\"}",
+		"{sql: \"select customer_id, 1.5::decimal(9,2) as score from audience.all_reachable\"}",
+		"{sql: \"select customer_id, true::utinyint as score from audience.all_reachable\"}",
 		"{sql: \"select customer_id, 'x' as \\\"a \\\"\\\" b\\\" from audience.all_reachable\"}",
 	} {
 		report := b.plan(fmt.Sprintf("id: a%d\naudience: %s\ntemplate: {name: plain, language: pt_BR}\naccount: shop\nschedule: {send: now}\n", i, audience))
@@ -573,6 +585,139 @@ func TestALaterFileTakesTheOlderOnesPlace(t *testing.T) {
 	}
 	if report, err := b.Plan(ctx, "twice", "ana"); err != nil || report.Template.Name != "in_review" || report.Author != "ana" {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// held is a barrier that says when it is waited at, and lets go when told to.
+type held struct{ waiting, release chan struct{} }
+
+func (h *held) WaitForEnd(ctx context.Context) error {
+	h.waiting <- struct{}{}
+	select {
+	case <-h.release:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// While one plan is made, whoever asks for another is told at once.
+func TestASlowPlanKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	slow, other := b.create(everyone("slow", "plain", "")), b.create(everyone("other", "plain", ""))
+	barrier := &held{make(chan struct{}), make(chan struct{})}
+	b.config.Barrier = barrier
+	done := make(chan error)
+	go func() {
+		_, err := b.Plan(t.Context(), slow, "ana")
+		done <- err
+	}()
+	<-barrier.waiting
+	for id, want := range map[string]string{
+		slow:  "campaign slow is being planned already: its report comes when that is done",
+		other: "another campaign is being planned: slow. Try again when it is done",
+	} {
+		_, err := b.Plan(t.Context(), id, "ana")
+		if conflict, ok := errors.AsType[*ConflictError](err); !ok || conflict.Text != want {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	close(barrier.release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	b.config.Barrier = b
+	if _, err := b.Plan(t.Context(), other, "ana"); err != nil {
+		t.Error(err)
+	}
+}
+
+// An audience may take no longer than any other query of the published file.
+func TestAnAudienceEndsAtTheQueriesTimeout(t *testing.T) {
+	t.Parallel()
+	w, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasty := *w
+	if hasty.library, err = warehouse.OpenLibrary(t.Context(), w.dir, warehouse.Limits{Timeout: time.Second}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	b := setupIn(t, &hasty)
+	t.Cleanup(func() {
+		if err := hasty.library.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	id := b.create(strings.Replace(everyone("endless", "plain", ""), "spend_amount as score",
+		"(select count(*) from range(100000) as a, range(100000) as b where hash(a.range, b.range) % 7 = hash(external_id) % 7) as score", 1))
+	_, err = b.Plan(t.Context(), id, "ana")
+	if wrong, ok := errors.AsType[*InvalidError](err); !ok || !strings.Contains(wrong.Problems[0].Text, "a query may take 1s") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Whoever is in another unfinished plan of marketing too is counted, if both
+// would come within the cap's window.
+func TestAReportCountsWhoIsInOtherPlansToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	const none = "holdout: {control_percent: 0}"
+	first := b.plan(everyone("one", "plain", none))
+	if first.AlsoPlanned != 0 {
+		t.Errorf("the only plan shares %d customers", first.AlsoPlanned)
+	}
+	some := strings.Replace(everyone("some", "plain", none), "from marts.customers", "from marts.customers where external_id between 'c-100' and 'c-149'", 1)
+	second := b.plan(some)
+	if second.ToSend == 0 || second.AlsoPlanned != second.ToSend {
+		t.Errorf("%d of %d are in other plans", second.AlsoPlanned, second.ToSend)
+	}
+	third := b.plan(everyone("three", "plain", none))
+	if third.AlsoPlanned != third.ToSend {
+		t.Errorf("%d of %d are in other plans", third.AlsoPlanned, third.ToSend)
+	}
+	// Weeks later the cap does not bind, and a receipt does not count.
+	later := b.plan(strings.Replace(everyone("later", "plain", none), "best_time", "at, at: 2026-12-20T10:00", 1))
+	receipt := b.plan("id: receipt\naudience: audience.all_reachable\naccount: shop\nschedule: {send: now}\n" +
+		"template: {name: shipped, language: pt_BR, parameters: {\"1\": {value: x}}}\n")
+	if later.ToSend == 0 || later.AlsoPlanned != 0 || receipt.ToSend == 0 || receipt.AlsoPlanned != 0 {
+		t.Errorf("%d of %d later, %d of %d receipts are in other plans", later.AlsoPlanned, later.ToSend, receipt.AlsoPlanned, receipt.ToSend)
+	}
+	// What is cancelled sends nothing: only the fifty are left.
+	for _, id := range []string{first.PlanID, third.PlanID} {
+		if err := b.Cancel(ctx, id, "ana"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := b.plan(everyone("one", "plain", none)); again.AlsoPlanned != second.ToSend {
+		t.Errorf("%d are in other plans, want %d", again.AlsoPlanned, second.ToSend)
+	}
+}
+
+// A slow number's queue does not run on after the marketer's hours, and the
+// report says how many that is.
+func TestTheReportSaysWhoComesAfterTheLocalHours(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.account.Numbers = b.account.Numbers[:1]
+	b.start()
+	// From 09:10 there are five minutes, at 30 a minute: 150 messages.
+	report := b.plan(strings.Replace(everyone("short", "plain", "holdout: {control_percent: 0}"),
+		"best_time", `now, window: {to: 2026-11-30}, local_hours: {from: "09:00", to: "09:15"}`, 1))
+	today := 0
+	for _, m := range b.messages(report.PlanID) {
+		if m.State != plan.Waiting || m.TimeZone != paulo {
+			continue
+		}
+		if end := instant(t, "2026-11-25T12:15:00Z"); !m.Deadline.Equal(end) {
+			t.Errorf("from %s to %s, want %s", m.SendAt, m.Deadline, end)
+		}
+		today++
+	}
+	if today <= 150 || report.LateAtPace != today-150 {
+		t.Errorf("%d late of %d today", report.LateAtPace, today)
 	}
 }
 

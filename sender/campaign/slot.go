@@ -28,7 +28,8 @@ type hour struct {
 // slot is when a message goes.
 type slot struct {
 	sendAt   time.Time // UTC
-	deadline time.Time // UTC
+	deadline time.Time // UTC: latest, or earlier where the schedule's days and hours end
+	latest   time.Time // UTC: the window's end, or sendAt and the lateness that the rules allow
 	hour     hour      // of sendAt; what was chosen, unless it had to be moved
 }
 
@@ -142,12 +143,10 @@ func (s *slots) after(earliest time.Time, zone *time.Location, best hour, day in
 		if from := s.schedule.Window.From; from != nil && from.in(zone).After(at) {
 			at = from.in(zone)
 		}
-		// The deadline is of the time that was meant, even if it has passed.
+		// It is late by the time that was meant, even if that has passed.
 		meant := s.slotAt(s.permitted(at), hour{reason: reasonAt, propensity: 1})
 		if meant.sendAt.Before(earliest) {
-			late := s.slotAt(s.permitted(earliest), meant.hour)
-			late.deadline = meant.deadline
-			return late
+			return s.slotUntil(s.permitted(earliest), meant.latest, meant.hour)
 		}
 		return meant
 	case Now:
@@ -181,12 +180,42 @@ func (s *slots) best(earliest time.Time, zone *time.Location, best hour) slot {
 
 // slotAt is a slot that begins at a local time.
 func (s *slots) slotAt(local time.Time, h hour) slot {
-	h.local = local.Hour()
-	out := slot{sendAt: local.UTC(), deadline: local.Add(s.lateness).UTC(), hour: h}
+	latest := local.Add(s.lateness)
 	if to := s.schedule.Window.To; to != nil {
-		out.deadline = to.in(local.Location()).UTC()
+		latest = to.in(local.Location())
+	}
+	return s.slotUntil(local, latest, h)
+}
+
+// slotUntil is a slot that begins at a permitted local time and ends at latest.
+// It never goes on past the days and hours that it begins in: what waits in a
+// queue, behind a pause or a slow number, must not go out after them.
+func (s *slots) slotUntil(local, latest time.Time, h hour) slot {
+	h.local = local.Hour()
+	out := slot{sendAt: local.UTC(), deadline: latest.UTC(), latest: latest.UTC(), hour: h}
+	if end, ends := s.ends(local); ends && end.Before(latest) {
+		out.deadline = end.UTC()
 	}
 	return out
+}
+
+// ends is the first instant from a permitted local time on that is not of the
+// local days or hours; false where they are all of the week.
+func (s *slots) ends(local time.Time) (end time.Time, ends bool) {
+	if hours := s.schedule.LocalHours; hours != nil {
+		end, ends = policy.Hours(*hours).End(local), true
+	}
+	for ahead := range len(s.days) {
+		midnight := onClock(local.Year(), local.Month(), local.Day()+ahead+1, 0, 0, 0, local.Location())
+		if s.days[midnight.Weekday()] {
+			continue
+		}
+		if !ends || midnight.Before(end) {
+			end = midnight
+		}
+		return end, true
+	}
+	return end, ends
 }
 
 // permitted is the first instant from a local time on that the local days and

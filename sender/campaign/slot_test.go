@@ -146,6 +146,41 @@ func TestASlotIsTheNextBestHourThatIsAllowed(t *testing.T) {
 	f("window over", "send: now, window: {to: 2026-11-25T12:00:00Z}", "2026-11-25T13:00:00Z", paulo, 20, 0, "2026-11-25T13:00:00Z", "2026-11-25T12:00:00Z", "now")
 }
 
+// A message goes out in the hours that it was chosen for, or not at all.
+func TestASlotEndsWithTheLocalHoursAndDays(t *testing.T) {
+	t.Parallel()
+	rules := defaultRules(t)
+	f := func(name, schedule, now, zone, want, deadline, latest string) {
+		t.Helper()
+		s := newSlots(scheduleOf(t, schedule), instant(t, now), rules, true)
+		location, _, _ := s.zone(zone)
+		got := s.choose(location, hour{11, "segment", 0.9}, 0)
+		if !got.sendAt.Equal(instant(t, want)) || !got.deadline.Equal(instant(t, deadline)) || !got.latest.Equal(instant(t, latest)) {
+			t.Errorf("%s: %s to %s, at most %s", name, got.sendAt, got.deadline, got.latest)
+		}
+	}
+	const paulo, berlin = "America/Sao_Paulo", "Europe/Berlin"
+	const short = `local_hours: {from: "10:00", to: "12:00"}`
+	f("the hours end", "send: best_time, "+short, "2026-11-25T12:10:00Z", paulo, "2026-11-25T14:00:00Z", "2026-11-25T15:00:00Z", "2026-11-25T20:00:00Z")
+	f("before the window", "send: now, window: {to: 2026-11-28}, "+short, "2026-11-25T13:30:00Z", paulo, "2026-11-25T13:30:00Z", "2026-11-25T15:00:00Z", "2026-11-28T03:00:00Z")
+	f("after the window", "send: now, window: {to: 2026-11-25T11:00}, "+short, "2026-11-25T13:30:00Z", paulo, "2026-11-25T13:30:00Z", "2026-11-25T14:00:00Z", "2026-11-25T14:00:00Z")
+	f("after the lateness", `send: now, local_hours: {from: "08:00", to: "21:00"}`, "2026-11-25T12:00:00Z", paulo, "2026-11-25T12:00:00Z", "2026-11-25T18:00:00Z", "2026-11-25T18:00:00Z")
+	f("the day ends", "send: now, local_days: [wed], window: {to: 2026-11-28}", "2026-11-25T20:00:00Z", paulo, "2026-11-25T20:00:00Z", "2026-11-26T03:00:00Z", "2026-11-28T03:00:00Z")
+	f("two days", "send: now, local_days: [wed, thu], window: {to: 2026-11-28}", "2026-11-25T20:00:00Z", paulo, "2026-11-25T20:00:00Z", "2026-11-27T03:00:00Z", "2026-11-28T03:00:00Z")
+	f("all days", "send: now, local_days: [mon, tue, wed, thu, fri, sat, sun], window: {to: 2026-11-28}", "2026-11-25T20:00:00Z", paulo,
+		"2026-11-25T20:00:00Z", "2026-11-28T03:00:00Z", "2026-11-28T03:00:00Z")
+	f("hours over a midnight that ends the days", `send: now, local_days: [wed], local_hours: {from: "20:00", to: "02:00"}`, "2026-11-25T23:30:00Z", paulo,
+		"2026-11-25T23:30:00Z", "2026-11-26T03:00:00Z", "2026-11-26T05:30:00Z")
+	// The meant time passed in yesterday's hours: it was good until then.
+	f("late in the window", "send: at, at: 2026-11-24T10:00, window: {to: 2026-11-28}, "+short, "2026-11-25T13:30:00Z", paulo,
+		"2026-11-25T13:30:00Z", "2026-11-25T15:00:00Z", "2026-11-28T03:00:00Z")
+	// The clock goes from 02:00 to 03:00, and back from 03:00 to 02:00.
+	f("put forward", `send: now, time_zone: Europe/Berlin, local_hours: {from: "10:00", to: "09:30"}, window: {to: 2026-03-30}`, "2026-03-28T12:00:00Z", berlin,
+		"2026-03-28T12:00:00Z", "2026-03-29T07:30:00Z", "2026-03-29T22:00:00Z")
+	f("put back", `send: now, local_hours: {from: "10:00", to: "09:30"}, window: {to: 2026-10-26}`, "2026-10-24T12:00:00Z", berlin,
+		"2026-10-24T12:00:00Z", "2026-10-25T08:30:00Z", "2026-10-25T23:00:00Z")
+}
+
 func TestWhoseZoneIsUnknownIsNotGivenOne(t *testing.T) {
 	t.Parallel()
 	s := newSlots(scheduleOf(t, "send: now"), instant(t, "2026-11-25T12:00:00Z"), defaultRules(t), true)
@@ -202,6 +237,20 @@ func TestASlotIsAlwaysAllowed(t *testing.T) {
 			t.Fatalf("%s is outside %v", local, *schedule.LocalHours)
 		case got.hour.local != local.Hour():
 			t.Fatalf("%s has hour %d", local, got.hour.local)
+		}
+		// Against the slow way: each minute until the deadline is in the schedule's
+		// days and hours, and the deadline is the first that is not, or latest.
+		isOpen := func(at time.Time) bool {
+			isDay := len(schedule.LocalDays) == 0 || slices.Contains(schedule.LocalDays, Weekday(at.Weekday()))
+			return isDay && (schedule.LocalHours == nil || !schedule.LocalHours.outside().Contains(at))
+		}
+		for at := local; at.Before(got.deadline); at = at.Add(time.Minute) {
+			if !isOpen(at) {
+				t.Fatalf("from %s to %s, and %s is not allowed", local, got.deadline.In(zone), at)
+			}
+		}
+		if !got.deadline.Equal(got.latest) && (got.deadline.After(got.latest) || isOpen(got.deadline.In(zone))) {
+			t.Fatalf("from %s to %s, of at most %s", local, got.deadline.In(zone), got.latest.In(zone))
 		}
 	})
 }
