@@ -65,6 +65,10 @@ func (db *DB) Copy(ctx context.Context, path string) (Copy, error) {
 		c.Bytes, err = sizeOfFile(path)
 	}
 	if err != nil {
+		// DuckDB says of an interrupted query only that it was interrupted.
+		if over := ctx.Err(); over != nil && !errors.Is(err, over) {
+			err = fmt.Errorf("%w: %w", over, err)
+		}
 		return Copy{}, errors.Join(fmt.Errorf("copy the warehouse to %s: %w", path, explainSpace(path, err)), removeDatabase(path))
 	}
 	c.Took = db.now().Sub(began)
