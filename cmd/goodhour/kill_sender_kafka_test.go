@@ -22,26 +22,58 @@ import (
 	"github.com/goodhour/goodhour/sender/sandbox"
 )
 
-// killsPerPoint is how often the sender is killed at each of its points.
-const killsPerPoint = 20
+const (
+	// killLanes are installations that are killed at the same time: after a
+	// restart a number waits for what may have been called before.
+	killLanes = 4
+	// killsPerPoint is how often each is killed at each point, at least.
+	killsPerPoint = 5
+)
 
-// TestKafkaKilledSenderSubmitsNothingTwice kills the serve that sends 20 times
-// at each of its named points, over a real Apache Kafka and a sandbox in a
-// process of its own that loses answers, refuses and breaks off, and then asks
-// the sandbox, the ledger and the warehouse what became of each message.
+// TestKafkaKilledSenderSubmitsNothingTwice kills serves that send, at each of
+// the sender's named points at least 20 times in all, over a real Apache Kafka,
+// each with a sandbox in a process of its own that loses answers, refuses and
+// breaks off. Then the sandbox, the ledger and the warehouse are asked what
+// became of each message.
 func TestKafkaKilledSenderSubmitsNothingTwice(t *testing.T) {
 	kafka := kafkatest.Start(t, kafkatest.Options{})
+	hits := make([]map[sender.KillPoint]int, killLanes)
+	t.Run("lanes", func(t *testing.T) {
+		for i := range killLanes {
+			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+				t.Parallel()
+				hits[i] = killLane(t, kafka.Brokers(), uint64(i+1))
+			})
+		}
+	})
+	for _, point := range sender.KillPoints() {
+		sum := 0
+		for i := range hits {
+			sum += hits[i][point]
+		}
+		t.Logf("%-18s %d hits", point, sum)
+		if sum < killLanes*killsPerPoint {
+			t.Errorf("killed %d times at %s, want %d", sum, point, killLanes*killsPerPoint)
+		}
+	}
+}
+
+// killLane kills one installation until everything is sent, checks it, and
+// returns the kills.
+func killLane(t *testing.T, brokers []string, seed uint64) map[sender.KillPoint]int {
+	t.Helper()
 	ctx := deadline(t, 12*time.Minute)
-	r := startRehearsal(ctx, t, kafka.Brokers(), rehearsalOptions{
-		seed: 4, customers: 700,
-		faults: "seed: 4\nrate_limited: 0.02\nserver_error_before: 0.02\nserver_error_after: 0.04\n" +
+	r := startRehearsal(ctx, t, brokers, rehearsalOptions{
+		prefix: fmt.Sprintf("lane%d.", seed),
+		seed:   seed, customers: 250,
+		faults: fmt.Sprintf("seed: %d\n", seed) + "rate_limited: 0.015\nserver_error_before: 0.02\nserver_error_after: 0.04\n" +
 			"lost_response: 0.04\nnot_json: 0.5\nduplicate_webhook: 0.3\n",
-		account: "    campaign_per_minute: 3000\n    per_second: 50\n",
+		account: "    campaign_per_minute: 1500\n    per_second: 25\n",
 		rules:   rulesWithoutQuiet(t, time.Now()),
 	})
-	k := &killing{rehearsal: r, hits: make(map[sender.KillPoint]int)}
+	k := &killing{rehearsal: r, random: rand.New(rand.NewPCG(seed, killsPerPoint)), hits: make(map[sender.KillPoint]int)}
 	k.begin(ctx, t)
-	k.killAll(ctx, t)
+	k.killUntilDone(ctx, t)
 	k.finish(ctx, t)
 
 	counts := r.counts(ctx, t)
@@ -51,6 +83,7 @@ func TestKafkaKilledSenderSubmitsNothingTwice(t *testing.T) {
 	k.checkLedger(t, submitted)
 	k.checkEvents(ctx, t)
 	k.checkMarts(ctx, t)
+	return k.hits
 }
 
 // rulesWithoutQuiet are the built-in rules, but that the minute before last is
@@ -70,8 +103,9 @@ func rulesWithoutQuiet(t *testing.T, now time.Time) string {
 // killing is what the test knows on its way.
 type killing struct {
 	*rehearsal
-	hits      map[sender.KillPoint]int
-	campaigns int
+	random  *rand.Rand
+	hits    map[sender.KillPoint]int
+	notices int // campaigns so far
 
 	// At the end, from the ledger:
 	plans    []ledger.PlanStatus
@@ -89,7 +123,7 @@ template:
   name: new_arrivals
   language: en_US
   parameters: {"1": {field: name, default: customer}}
-account: sandbox
+account: shop
 schedule: {send: now}
 `
 	shippedCampaign = `
@@ -106,11 +140,12 @@ template:
     customer: {field: name, default: customer}
     header.order: {column: order_id, missing: refuse}
     button.0: {column: tracking, missing: refuse}
-account: sandbox
+account: shop
 schedule: {send: now}
 `
-	campaignsAtOnce = 4 // notices that are sent together
-	campaignsMost   = 24
+	noticesFirst = 3
+	noticesMore  = 2
+	noticesMost  = 30
 )
 
 // begin loads the shop's past and approves the first campaigns.
@@ -122,82 +157,90 @@ func (k *killing) begin(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	k.run(ctx, t, "publish")
-	k.run(ctx, t, "template", "sync", "sandbox")
+	k.run(ctx, t, "template", "sync", "shop")
 	report := k.approve(ctx, t, newsCampaign)
 	t.Logf("news: %d customers, %d to be written to, %v", report.Audience, report.ToSend, report.Rules)
-	k.approveNotices(ctx, t)
+	k.approveNotices(ctx, t, noticesFirst)
 	serve.stop(t)
 }
 
-func (k *killing) approveNotices(ctx context.Context, t *testing.T) {
+// approveNotices approves n more campaigns of notices.
+func (k *killing) approveNotices(ctx context.Context, t *testing.T, n int) {
 	t.Helper()
-	for range campaignsAtOnce {
-		k.campaigns++
-		k.approve(ctx, t, fmt.Sprintf(shippedCampaign, k.campaigns))
+	for range n {
+		k.notices++
+		k.approve(ctx, t, fmt.Sprintf(shippedCampaign, k.notices))
 	}
-	if k.campaigns > campaignsMost {
-		t.Fatalf("%d campaigns were too few for the kills", k.campaigns)
+	if k.notices > noticesMost {
+		t.Fatalf("%d campaigns were too few for the kills", k.notices)
 	}
 }
 
-// killAll kills a serve after the other, at the points in shuffled order.
-func (k *killing) killAll(ctx context.Context, t *testing.T) {
+// killUntilDone kills a serve after the other, until each point has its kills
+// and everything is sent.
+func (k *killing) killUntilDone(ctx context.Context, t *testing.T) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(4, killsPerPoint))
-	// Passages before the kill, at most: a claim takes many messages.
+	// Passages before a kill, at most: a claim takes many messages.
 	most := map[sender.KillPoint]int{
 		sender.AfterClaimCommit: 3, sender.BeforeCall: 20, sender.AfterResponse: 20, sender.BeforeSettle: 6, sender.BeforePublish: 3,
 	}
-	var points []sender.KillPoint
+	var owed []sender.KillPoint
 	for _, point := range sender.KillPoints() {
-		points = append(points, slices.Repeat([]sender.KillPoint{point}, killsPerPoint)...)
+		owed = append(owed, slices.Repeat([]sender.KillPoint{point}, killsPerPoint)...)
 	}
-	random.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-	started := time.Now()
-	for _, point := range points {
-		at := fmt.Sprintf("%s:%d", point, 1+random.IntN(most[point]))
-		for !k.killAt(ctx, t, at) {
+	k.random.Shuffle(len(owed), func(i, j int) { owed[i], owed[j] = owed[j], owed[i] })
+	for done := false; len(owed) > 0 || !done; {
+		var point sender.KillPoint
+		var at string
+		if len(owed) > 0 {
+			point = owed[0]
+			at = fmt.Sprintf("%s:%d", point, 1+k.random.IntN(most[point]))
+		} else {
+			// What is left goes out sooner with longer lives between.
+			point = sender.KillPoints()[k.random.IntN(len(most))]
+			at = fmt.Sprintf("%s:%d", point, 5*most[point])
+		}
+		var killed bool
+		killed, done = k.killAt(ctx, t, at)
+		switch {
+		case killed:
+			k.hits[point]++
+			owed = owed[min(1, len(owed)):]
+		case len(owed) > 0:
 			serve := k.serving(t)
 			k.ready(ctx, t, serve)
-			k.approveNotices(ctx, t)
+			k.approveNotices(ctx, t, noticesMore)
 			serve.stop(t)
-		}
-		k.hits[point]++
-	}
-	t.Logf("killed %d times in %.0f s, %d campaigns", len(points), time.Since(started).Seconds(), k.campaigns+1)
-	for _, point := range sender.KillPoints() {
-		t.Logf("  %-18s %d hits", point, k.hits[point])
-		if k.hits[point] < killsPerPoint {
-			t.Errorf("killed %d times at %s, want %d", k.hits[point], point, killsPerPoint)
 		}
 	}
 }
 
-// killAt runs a serve until it has killed itself; false where everything was
-// sent before it came to that.
-func (k *killing) killAt(ctx context.Context, t *testing.T, at string) bool {
+// killAt runs a serve until it has killed itself, or everything is sent before
+// it comes to that.
+func (k *killing) killAt(ctx context.Context, t *testing.T, at string) (killed, done bool) {
 	t.Helper()
 	serve := k.serving(t, "GOODHOUR_TEST_KILL="+at)
-	ticker := time.NewTicker(200 * time.Millisecond)
+	ticker := time.NewTicker(300 * time.Millisecond)
 	defer ticker.Stop()
 	for ended := false; !ended; {
 		select {
 		case <-serve.exited:
 			ended = true
 		case <-ticker.C:
-			if k.allDone(ctx) {
+			if done = k.allDone(ctx); done {
 				_ = serve.cmd.Process.Signal(os.Interrupt) // it may have ended
 				<-serve.exited
-				return strings.Contains(serve.output(), "killed at "+at)
+				ended = true
 			}
 		case <-ctx.Done():
 			t.Fatalf("serve was not killed at %s: %v\n%s", at, context.Cause(ctx), serve.output())
 		}
 	}
-	if !strings.Contains(serve.output(), "killed at "+at) {
+	killed = strings.Contains(serve.output(), "killed at "+at)
+	if !killed && !done {
 		t.Fatalf("serve ended before it was killed at %s:\n%s", at, serve.output())
 	}
-	return true
+	return killed, done
 }
 
 // finish sends what is left, waits for the statuses of what was lost, publishes
@@ -396,8 +439,8 @@ func (k *killing) checkEvents(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(map[string]int)
-	for _, id := range k.column(ctx, t, toldEvents) {
-		told[id]++
+	for _, row := range k.rows(ctx, t, toldEvents) {
+		told[row[0]]++
 	}
 	for _, id := range owed {
 		if told[id] != 1 {
@@ -415,9 +458,8 @@ func (k *killing) checkEvents(ctx context.Context, t *testing.T) {
 func (k *killing) checkMarts(ctx context.Context, t *testing.T) {
 	t.Helper()
 	marts := make(map[string]string)
-	for _, line := range k.column(ctx, t, `select message_id, state from marts.decisions`) {
-		id, state, _ := strings.Cut(line, ",")
-		marts[id] = state
+	for _, row := range k.rows(ctx, t, `select message_id, state from marts.decisions`) {
+		marts[row[0]] = row[1]
 	}
 	for i := range k.messages {
 		m := &k.messages[i]

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type rehearsal struct {
 
 // rehearsalOptions say which sandbox.
 type rehearsalOptions struct {
+	prefix    string // of the topics; empty: the usual one
 	seed      uint64
 	customers int
 	faults    string // YAML, as goodhour sandbox --faults reads it
@@ -51,6 +53,9 @@ type rehearsalOptions struct {
 func startRehearsal(ctx context.Context, t *testing.T, brokers []string, o rehearsalOptions) *rehearsal {
 	t.Helper()
 	r := &rehearsal{installation: newInstallation(t, brokers), boxDir: t.TempDir(), listen: fixedAddress(ctx, t)}
+	if o.prefix != "" {
+		r.prefix = o.prefix
+	}
 	dir := t.TempDir()
 	faults, rules := filepath.Join(dir, "faults.yaml"), filepath.Join(dir, "rules.yaml")
 	writeText(t, faults, o.faults)
@@ -106,7 +111,7 @@ func (r *rehearsal) serving(t *testing.T, env ...string) *process {
 	t.Helper()
 	return startProcess(t, env, append([]string{
 		"serve", "--config", r.config, "--set", "api.listen=" + r.listen,
-		"--set", "load.batch_age=50ms", "--set", "models.every=1h",
+		"--set", "load.batch_age=50ms", "--set", "models.every=1h", "--set", "log.level=warn",
 	}, r.settings()...)...)
 }
 
@@ -282,10 +287,12 @@ func until(ctx context.Context, t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// column is the answer of a query on the published file, its rows as CSV
-// without the header.
-func (r *rehearsal) column(ctx context.Context, t *testing.T, query string) []string {
+// rows is the answer of a query on the published file.
+func (r *rehearsal) rows(ctx context.Context, t *testing.T, query string) [][]string {
 	t.Helper()
-	lines := strings.Split(strings.TrimSpace(r.run(ctx, t, "sql", "--format", "csv", query)), "\n")
-	return lines[1:]
+	rows, err := csv.NewReader(strings.NewReader(r.run(ctx, t, "sql", "--format", "csv", query))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows[1:]
 }

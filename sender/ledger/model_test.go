@@ -60,10 +60,8 @@ func (m *model) status() plan.Status {
 func (m *modelMessage) heard() {
 	switch m.state {
 	case plan.Waiting, plan.Unknown, plan.Failed, plan.Cancelled:
-		if m.proved {
+		if m.proved || m.bounced && m.state == plan.Unknown {
 			m.state = plan.Accepted
-		} else if m.bounced && m.state == plan.Unknown {
-			m.state = plan.Failed
 		}
 	default:
 	}

@@ -202,7 +202,7 @@ func TestStatusesResolveWhatIsUnknown(t *testing.T) {
 	}{
 		{ledger.Unknown, nil, plan.Unknown, ledger.DeliveryNone},
 		{ledger.Unknown, said{ledger.Sent}, plan.Accepted, ledger.Sent},
-		{ledger.Unknown, said{ledger.Undelivered}, plan.Failed, ledger.Undelivered},
+		{ledger.Unknown, said{ledger.Undelivered}, plan.Accepted, ledger.Undelivered},
 		{ledger.Unknown, said{ledger.Undelivered, ledger.Sent}, plan.Accepted, ledger.Undelivered},
 		{ledger.Unknown, said{ledger.Sent, ledger.Undelivered}, plan.Accepted, ledger.Undelivered},
 		{ledger.Accepted, said{ledger.Read, ledger.Delivered, ledger.Sent}, plan.Accepted, ledger.Read},

@@ -176,10 +176,10 @@ func (m *message) heard(status deliveryCode) {
 func (m *message) resolve() {
 	switch m.state {
 	case waiting, unknown, failed, cancelled:
-		if m.proved {
+		// Also a status failed tells of a message that the provider had taken; of
+		// one whose answer was lost that decides.
+		if m.proved || m.state == unknown && m.delivery == deliveryFailed {
 			m.state, m.rule = accepted, 0
-		} else if m.state == unknown && m.delivery == deliveryFailed {
-			m.state = failed
 		}
 	default:
 	}
