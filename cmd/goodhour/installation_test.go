@@ -118,9 +118,14 @@ func startProcess(t *testing.T, env []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What a killed process leaves behind. Its path is short: a socket lies there.
+	temp, err := os.MkdirTemp("", "goodhour-test-") //nolint:usetesting // so
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &process{out: newTranscript(), exited: make(chan error, 1)}
 	p.cmd = exec.Command(self, args...) //nolint:gosec // ourselves
-	p.cmd.Env = append(append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1"), env...)
+	p.cmd.Env = append(append(os.Environ(), "GOODHOUR_TEST_RUN_MAIN=1", "TMPDIR="+temp), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -129,6 +134,9 @@ func startProcess(t *testing.T, env []string, args ...string) *process {
 	t.Cleanup(func() {
 		// If the test failed before it ended the process itself.
 		if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(temp); err != nil {
 			t.Error(err)
 		}
 	})

@@ -276,7 +276,7 @@ func (r *rehearsal) submissions(t *testing.T) (list []sandbox.Submission) {
 // until waits for a condition that another process fulfils.
 func until(ctx context.Context, t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ticker := time.NewTicker(100 * time.Millisecond)
+	ticker := time.NewTicker(300 * time.Millisecond)
 	defer ticker.Stop()
 	for !holds() {
 		select {
