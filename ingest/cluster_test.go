@@ -107,6 +107,48 @@ func TestErrorsOfOnePartitionAreRetriedAndToldOnce(t *testing.T) {
 	}
 }
 
+// As after a broker's restart, before its partitions are elected.
+func TestAPartitionThatWaitsForItsLeaderIsPublishedToOnceItHasOne(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, kfake.NumBrokers(1))
+	f := newFixture(t, cluster)
+	f.create(f.read, 2)
+	host, port, err := net.SplitHostPort(cluster.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.ParseInt(port, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if asked.Add(1) > 2 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		answer := request.ResponseKind().(*kmsg.MetadataResponse)
+		broker := kmsg.NewMetadataResponseBroker()
+		broker.Host, broker.Port = host, int32(number)
+		answer.Brokers = append(answer.Brokers, broker)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = &f.read
+		for i := range int32(2) {
+			partition := kmsg.NewMetadataResponseTopicPartition()
+			partition.Partition, partition.Leader, partition.ErrorCode = i, -1, kerr.LeaderNotAvailable.Code
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		answer.Topics = append(answer.Topics, topic)
+		return answer, nil, true
+	})
+	// The second question comes after the first answer has been taken in.
+	f.eventually("the producer hears of it", func() bool { return asked.Load() > 1 })
+	f.publish(0, 50)
+	c := f.run()
+	f.loaded(c)
+	f.wantReads(0, 50)
+}
+
 func TestAFailingCommitToTheGroupDoesNotStopLoading(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, kfake.NumBrokers(1))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/goodhour/goodhour/ingest/event"
 )
@@ -27,6 +28,12 @@ const (
 	// Measured on the embedded broker: at 1 ms 400 callers get 5,400 records/s
 	// through, at 5 ms 63,000; one caller alone waits 6 ms instead of 2.
 	publishDelay = 5 * time.Millisecond
+	// electionTries are how often a record is tried again whose partition has no
+	// leader, with pauses of up to electionPause: about 10 s, as long as the
+	// writer repeats what brokers and networks fail at. A broker that comes
+	// back has its partitions elected some moments later.
+	electionTries = 12
+	electionPause = time.Second
 )
 
 // Producer publishes events. A record is acknowledged when all replicas that
@@ -129,8 +136,36 @@ func (p *Producer) PublishRecords(ctx context.Context, records []event.Record) e
 	return failed.orNil()
 }
 
-// write returns the cause for each message that was not written; nil if all were.
+// write returns the cause for each message that was not written; nil if all
+// were. Those of partitions that wait for their leader it tries again, which
+// the writer does not: nothing of them was sent.
 func write(ctx context.Context, w *kafka.Writer, messages []kafka.Message) ([]error, error) {
+	causes, err := writeOnce(ctx, w, messages)
+	pauses := newBackoff(electionPause/10, electionPause)
+	for try := 0; try < electionTries && err == nil; try++ {
+		var leaderless []kafka.Message
+		var at []int
+		for i, cause := range causes {
+			if errors.Is(cause, protocol.ErrNoLeader) {
+				leaderless, at = append(leaderless, messages[i]), append(at, i)
+			}
+		}
+		if len(leaderless) == 0 || !pauses.wait(ctx) {
+			break
+		}
+		var again []error
+		again, err = writeOnce(ctx, w, leaderless)
+		for j, i := range at {
+			causes[i] = nil
+			if again != nil {
+				causes[i] = again[j]
+			}
+		}
+	}
+	return causes, err
+}
+
+func writeOnce(ctx context.Context, w *kafka.Writer, messages []kafka.Message) ([]error, error) {
 	err := w.WriteMessages(ctx, messages...)
 	if causes, some := errors.AsType[kafka.WriteErrors](err); some {
 		return causes, nil
