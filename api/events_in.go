@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/goodhour/goodhour/ingest/event"
 )
@@ -76,6 +78,13 @@ func cloudEvent(item json.RawMessage) (event.Event, error) {
 	}
 	if e.Kind.Spec().Topic == event.TopicSend {
 		return event.Event{}, errors.New("type: only goodhour's own sender says what it did")
+	}
+	if e.Kind == event.ConsentChanged {
+		var consent event.ConsentChangedData
+		// What cannot be read the decoder refuses, with its reason.
+		if json.Unmarshal(e.Data, &consent) == nil && consent.State == "opted_in" && slices.Contains(undoingSources(), consent.Source) {
+			return event.Event{}, fmt.Errorf("data.source: an opt-in of source %s undoes a STOP: it comes by the provider's webhook or the topic, not by this API", consent.Source)
+		}
 	}
 	return e, nil
 }

@@ -83,6 +83,12 @@ func TestABadEventIsNamedAndNothingIsPublished(t *testing.T) {
 		{"source", map[string]any{"source": ""}},
 		{"type", map[string]any{"type": "commerce.order.completed.v9"}},
 		{"sender", map[string]any{"type": "goodhour.message.attempted.v1"}},
+		{"undoes a STOP", map[string]any{"type": "customer.consent.changed.v1", "data": map[string]any{
+			"category": "marketing", "state": "opted_in", "source": "inbound_message",
+		}}},
+		{"undoes a STOP", map[string]any{"type": "customer.consent.changed.v1", "data": map[string]any{
+			"category": "all", "state": "opted_in", "source": "provider_preference",
+		}}},
 		{"time", map[string]any{"time": nil}},
 		{"time", map[string]any{"time": "yesterday"}},
 		{"24 hours", map[string]any{"time": time.Now().Add(25 * time.Hour).Format(time.RFC3339)}},
