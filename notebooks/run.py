@@ -11,6 +11,7 @@ count: for data that has everything.
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib.font_manager  # noqa: F401, builds its list of fonts now, so that no cell says that it does
@@ -27,12 +28,13 @@ def execute(file, out):
     """Runs every cell on the file and writes the notebook with its outputs, also when a cell fails."""
     os.environ["GOODHOUR_FILE"] = str(file.absolute())  # the kernel inherits it
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    files = Config(AsyncKernelManager={"transport": "ipc"})  # sockets in files: nothing listens on a port
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", config=files)
-    try:
-        client.execute()
-    finally:
-        nbformat.write(notebook, out)
+    with tempfile.TemporaryDirectory() as sockets:  # sockets in files: nothing listens on a port
+        files = Config(AsyncKernelManager={"transport": "ipc", "ip": str(Path(sockets, "kernel"))})
+        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", config=files)
+        try:
+            client.execute()
+        finally:
+            nbformat.write(notebook, out)
     return notebook
 
 
