@@ -67,7 +67,9 @@ telling as (
         message_attempted.message_id,
         message_attempted.event_source,
         message_attempted.event_id,
-        count(*) over (partition by message_attempted.message_id) as attempt_count,
+        -- a person who tells an unknown message's outcome attempts nothing
+        count(*) filter (where message_attempted.rule is distinct from 'resolved_by_person')
+            over (partition by message_attempted.message_id) as attempt_count,
         min(message_attempted.occurred_at) over (partition by message_attempted.message_id) as attempted_at
     from staging.message_attempted
     semi join retried
