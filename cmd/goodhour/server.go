@@ -33,7 +33,7 @@ func whenFree(ctx context.Context, c *cli, try func() error) error {
 			return err
 		}
 		if !told {
-			fmt.Fprintf(c.stderr, "Waiting for process %d, which has the data directory %s open.\n", locked.PID, c.cfg.Data)
+			fmt.Fprintf(c.stderr, "Waiting for %s, which has the data directory %s open.\n", locked.Holder(), c.cfg.Data)
 		}
 		select {
 		case <-ticker.C:

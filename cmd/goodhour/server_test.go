@@ -16,7 +16,7 @@ func TestASecondServeWaitsForTheFirst(t *testing.T) {
 	first := home.serve(t, "--set", "api.listen=127.0.0.1:0")
 	first.await(ctx, t, "Dashboard: ", "\n")
 	second := home.serve(t, "--set", "api.listen=127.0.0.1:0")
-	second.await(ctx, t, "Waiting for process ", ",")
+	second.await(ctx, t, "Waiting for ", ", which has")
 	// Meanwhile the first answers the commands.
 	if out, talk, code := home.try(ctx, "offsets", "list"); code != exitOK || !strings.Contains(out, "goodhour.purchase/0") {
 		t.Errorf("offsets list: exit code %d\n%s%s", code, out, talk)

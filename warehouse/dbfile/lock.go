@@ -17,17 +17,20 @@ type LockedError struct {
 	PID int
 }
 
-func (e *LockedError) Error() string {
-	holder := "another process"
+// Holder says in words who has it open.
+func (e *LockedError) Holder() string {
 	switch e.PID {
 	case 0:
+		return "another process"
 	case os.Getpid():
-		holder = "this process already"
-	default:
-		holder = fmt.Sprintf("process %d", e.PID)
+		return "this process already"
 	}
+	return fmt.Sprintf("process %d", e.PID)
+}
+
+func (e *LockedError) Error() string {
 	return fmt.Sprintf("%s is open in %s: only one may open it; stop the other, "+
-		"or ask it, or read the published file instead", e.Path, holder)
+		"or ask it, or read the published file instead", e.Path, e.Holder())
 }
 
 // errHeld is lockFile's answer when someone else has the lock.
