@@ -13,9 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
-
 	"github.com/goodhour/goodhour/ingest"
 )
 
@@ -251,17 +248,15 @@ func (d *Duration) set(text string) error {
 // loadConfig merges defaults, file, environment and --set flags, in that
 // order, and reports every problem it finds at once.
 func loadConfig(file string, env func(string) (string, bool), sets []string) (Config, error) {
-	cfg := defaultConfig()
-	if err := cfg.readFile(file, file != ""); err != nil {
-		return cfg, err
-	}
-	var problems []error
+	cfg, origin := defaultConfig(), make(configOrigin)
+	problems := cfg.readFile(file, file != "", origin)
 	fields := settableFields(reflect.ValueOf(&cfg).Elem(), "")
 	byKey := make(map[string]reflect.Value, len(fields))
 	for _, f := range fields {
 		byKey[f.key] = f.value
 		name := environmentName(f.key)
 		if v, ok := env(name); ok {
+			origin[f.key] = "environment " + name
 			if err := setField(f.value, v); err != nil {
 				problems = append(problems, fmt.Errorf("environment %s: %w", name, err))
 			}
@@ -278,35 +273,16 @@ func loadConfig(file string, env func(string) (string, bool), sets []string) (Co
 		case field.Type() == reflect.TypeFor[ingest.Secret]():
 			problems = append(problems, fmt.Errorf("--set %s: a secret on the command line can be read by others; use the environment, or a file", key))
 		default:
+			origin[key] = "--set " + key
 			if err := setField(field, v); err != nil {
 				problems = append(problems, fmt.Errorf("--set %s: %w", key, err))
 			}
 		}
 	}
-	problems = append(problems, cfg.problems()...)
+	for _, problem := range cfg.problems() {
+		problems = append(problems, origin.at(problem))
+	}
 	return cfg, errors.Join(problems...)
-}
-
-// readFile reads the YAML file over the defaults. Without a name it reads
-// goodhour.yaml in the working directory if there is one.
-func (c *Config) readFile(name string, required bool) error {
-	if name == "" {
-		name = "goodhour.yaml"
-	}
-	b, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) && !required {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	if f, err := parser.ParseBytes(b, 0); err == nil && len(f.Docs) > 0 && f.Docs[0].Body == nil {
-		return nil // only comments
-	}
-	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
-		return fmt.Errorf("configuration %s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, true)))
-	}
-	return nil
 }
 
 type settableField struct {

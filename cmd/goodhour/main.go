@@ -81,7 +81,7 @@ func commands() []command {
 		{"deadletter", "list|show ID|replay ID...", "records that could not become events", "", runDeadLetter},
 		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", "", runOffsets},
 		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", "", runKey},
-		{"config", "show|check", "the configuration in force", "", runConfig},
+		{"config", "init [FILE]|show|check", "a configuration to start from; the one in force", "", runConfig},
 		{"version", "", "print the version", "", runVersion},
 	}
 }
