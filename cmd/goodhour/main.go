@@ -82,6 +82,7 @@ func commands() []command {
 		{"offsets", "list|accept TOPIC/PARTITION", "how far each partition is loaded; go on after a break in a log", "", runOffsets},
 		{"key", "create NAME [--scopes S]|list|revoke ID", "keys of the API", "", runKey},
 		{"config", "init [FILE]|show|check", "a configuration to start from; the one in force", "", runConfig},
+		{"doctor", "", "what works, what does not, and what to do about it; changes nothing", "", runDoctor},
 		{"version", "", "print the version", "", runVersion},
 	}
 }
@@ -140,7 +141,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		cfg: cfg, env: env, stdin: stdin, stdout: stdout, stderr: stderr,
 		log: newLogger(stderr, logging), json: *asJSON, now: time.Now,
 	}
-	if name != "config" { // which tells of them itself
+	if name != "config" && name != "doctor" { // which tell of them themselves
 		for _, stray := range strayEnvironment(&cfg, os.Environ()) {
 			fmt.Fprintf(stderr, "goodhour %s: %v.\n", cmd.name, stray)
 		}
