@@ -240,7 +240,7 @@ func (r *request) plannedStates(id string) (stack, error) {
 func (r *request) statesBar(counts map[plan.State]int64) stack {
 	var parts []part
 	for _, s := range plan.States() {
-		parts = append(parts, part{Name: words(string(s)), Count: counts[s], Colour: stateColour(s), Help: r.t(stateMeaning(string(s)))})
+		parts = append(parts, part{Name: r.words(string(s)), Count: counts[s], Colour: stateColour(s), Help: r.t(stateMeaning(string(s)))})
 	}
 	return newStack(r.t("Planned messages by state"), parts)
 }
@@ -260,7 +260,7 @@ func (r *request) campaignReasons(id string) (table, error) {
 	for _, each := range found {
 		rule := each.text("rule")
 		out.Rows = append(out.Rows, []cell{
-			{Text: words(rule), Sub: r.t(ruleMeaning(rule))}, r.countCell(each.count("message_count")), text(words(each.text("state"))),
+			{Text: r.words(rule), Sub: r.t(ruleMeaning(rule))}, r.countCell(each.count("message_count")), text(r.words(each.text("state"))),
 		})
 	}
 	return out, nil
@@ -300,7 +300,7 @@ func (r *request) campaignHours(id string) (hours, reasons table, err error) {
 	}
 	for _, each := range found {
 		reason := each.text("hour_reason")
-		reasons.Rows = append(reasons.Rows, []cell{text(words(reason)), r.countCell(each.count("message_count")), text(r.t(hourMeaning(reason)))})
+		reasons.Rows = append(reasons.Rows, []cell{text(r.words(reason)), r.countCell(each.count("message_count")), text(r.t(hourMeaning(reason)))})
 	}
 	return hours, reasons, nil
 }
@@ -324,7 +324,7 @@ func (r *request) campaignDelivery(id string) (stack, table, error) {
 	}
 	for _, each := range found {
 		errorTable.Rows = append(errorTable.Rows, []cell{
-			text(each.text("error_code")), text(words(each.text("error_class"))), r.countCell(each.count("message_count")),
+			text(each.text("error_code")), text(r.words(each.text("error_class"))), r.countCell(each.count("message_count")),
 		})
 	}
 	return r.deliveryBar(counts, readOrAnswered), errorTable, nil
@@ -335,8 +335,8 @@ func (r *request) deliveryBar(counts map[string]int64, read string) stack {
 	for _, s := range []struct{ status, colour string }{
 		{"read", "c-good"}, {"delivered", "c-fine"}, {"sent", "c-busy"}, {"none", "c-wait"}, {"failed", "c-bad"},
 	} {
-		name := s.status
-		if name == "none" {
+		name := r.words(s.status)
+		if s.status == "none" {
 			name = r.t("nothing yet")
 		}
 		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.t(deliveryMeaning(s.status, read))})
@@ -371,13 +371,13 @@ func (r *request) campaignSample(id string) (table, error) {
 		if _, known := each.number("send_hour_local"); known {
 			hour = text(fmt.Sprintf("%02d:00", each.count("send_hour_local")))
 		}
-		rule := cell{Text: words(each.text("rule"))}
+		rule := cell{Text: r.words(each.text("rule"))}
 		if rule.Text != "" {
 			rule.Help = r.t(ruleMeaning(each.text("rule")))
 		}
 		out.Rows = append(out.Rows, []cell{
-			customer, text(words(each.text("state"))), rule, text(each.text("stage")), hour,
-			text(words(each.text("hour_reason"))), text(r.when(each.time("decided_at"))),
+			customer, text(r.words(each.text("state"))), rule, text(each.text("stage")), hour,
+			text(r.words(each.text("hour_reason"))), text(r.when(each.time("decided_at"))),
 		})
 	}
 	return out, nil

@@ -33,6 +33,7 @@ type look struct {
 	width int64
 	dark  bool
 	still bool     // without scripts
+	lang  string   // of the browser; empty: English
 	only  []string // the pages that are looked at; nil: all
 }
 
@@ -84,6 +85,9 @@ func TestChromium(t *testing.T) {
 		{name: "dark-1280", width: 1280, dark: true, only: main},
 		{name: "light-1920", width: 1920, only: main},
 		{name: "still-1280", width: 1280, still: true, only: main},
+		{name: "zh-light-1280", width: 1280, lang: "zh-CN"},
+		{name: "zh-dark-360", width: 360, dark: true, lang: "zh-CN", only: main},
+		{name: "zh-light-1920", width: 1920, lang: "zh-CN", only: main},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			for name, address := range addresses {
@@ -252,6 +256,9 @@ func prepare(tab context.Context, t *testing.T, l look) {
 	}
 	call(tab, t, log.Enable, cdp.Empty{})
 	call(tab, t, network.Enable, network.EnableParams{})
+	if l.lang != "" {
+		call(tab, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": l.lang}})
+	}
 	call(tab, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: l.width, Height: 800, DeviceScaleFactor: 1, Mobile: l.width < 600,
 	})

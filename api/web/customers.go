@@ -81,8 +81,8 @@ func (r *request) warmest() (table, error) {
 		spend, known := c.number("spend_amount")
 		out.Rows = append(out.Rows, []cell{
 			{Text: firstOf(c.text("external_id"), id), Link: customerAddress(id)},
-			text(r.decimal(heat, 1)), text(words(c.text("heat_class"))), text(words(c.text("value_segment"))),
-			text(words(c.text("frequency_segment"))), r.countCell(c.count("order_count")),
+			text(r.decimal(heat, 1)), text(r.words(c.text("heat_class"))), text(r.words(c.text("value_segment"))),
+			text(r.words(c.text("frequency_segment"))), r.countCell(c.count("order_count")),
 			r.moneyCell(spend, known, c.text("currency")), text(r.day(c.time("last_engaged_at"))),
 		})
 	}
@@ -144,7 +144,7 @@ func (r *request) customerFigures(c row) []figure {
 	reach := figure{Label: r.t("Marketing"), Value: r.t("can be reached"), Definition: r.t("There is an address and an opt-in, and no opt-out.")}
 	if !c.flag("is_reachable") {
 		reach.Value = r.t("cannot be reached")
-		reach.Basis = words(c.text("unreachable_reason"))
+		reach.Basis = r.words(c.text("unreachable_reason"))
 	}
 	spend, known := c.number("spend_amount")
 	value := dash
@@ -154,9 +154,9 @@ func (r *request) customerFigures(c row) []figure {
 	score, _ := c.number("heat_score")
 	return []figure{
 		reach,
-		{Label: r.t("Heat"), Value: words(c.text("heat_class")), Basis: r.t("score %s", r.decimal(score, 1)), Definition: r.t("By how long ago they last engaged.")},
-		{Label: r.t("Value"), Value: words(c.text("value_segment")), Basis: r.t("spent %s", value), Definition: r.t("By the average order.")},
-		{Label: r.t("Frequency"), Value: words(c.text("frequency_segment")), Basis: r.plural(c.count("order_count"), "1 order", "%d orders"), Definition: r.t("By the days between purchases.")},
+		{Label: r.t("Heat"), Value: r.words(c.text("heat_class")), Basis: r.t("score %s", r.decimal(score, 1)), Definition: r.t("By how long ago they last engaged.")},
+		{Label: r.t("Value"), Value: r.words(c.text("value_segment")), Basis: r.t("spent %s", value), Definition: r.t("By the average order.")},
+		{Label: r.t("Frequency"), Value: r.words(c.text("frequency_segment")), Basis: r.plural(c.count("order_count"), "1 order", "%d orders"), Definition: r.t("By the days between purchases.")},
 	}
 }
 
@@ -196,7 +196,7 @@ func (r *request) customerFacts(c row, definitions map[string]string) []factGrou
 }
 
 func (r *request) fact(name string, value any, definition, currency string) fact {
-	f := fact{Name: words(name), Definition: definition}
+	f := fact{Name: r.words(name), Definition: definition}
 	switch v := value.(type) {
 	case time.Time:
 		f.Value = r.when(v)
@@ -264,7 +264,7 @@ func (r *request) customerDecisions(id string) (table, error) {
 		}
 		out.Rows = append(out.Rows, []cell{
 			{Text: each.text("campaign_id"), Link: campaignAddress(each.text("campaign_id"))},
-			text(words(each.text("state"))), text(words(each.text("rule"))), text(r.t(why)), text(r.when(each.time("decided_at"))),
+			text(r.words(each.text("state"))), text(r.words(each.text("rule"))), text(r.t(why)), text(r.when(each.time("decided_at"))),
 		})
 	}
 	return out, nil

@@ -5,10 +5,13 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
@@ -18,25 +21,52 @@ import (
 // a catalogue lacks is shown in English, never left out.
 type edition struct {
 	tag       language.Tag
+	texts     map[string]string // by their English; empty for English
 	printer   *message.Printer
 	templates map[string]*template.Template
 }
 
 // languages that there are; the first is what everybody else gets. Another one
-// is another entry and its texts in the catalogue.
-func languages() []language.Tag { return []language.Tag{language.English} }
+// is another entry and its file in texts.
+func languages() []language.Tag { return []language.Tag{language.English, language.SimplifiedChinese} }
 
 func readEditions(a *assets, data string) ([]*edition, error) {
-	texts := catalog.NewBuilder(catalog.Fallback(language.English))
+	builder := catalog.NewBuilder(catalog.Fallback(language.English))
 	var editions []*edition
 	for _, tag := range languages() {
-		e := &edition{tag: tag, printer: message.NewPrinter(tag, message.Catalog(texts))}
+		texts, err := readTexts(tag)
+		if err != nil {
+			return nil, err
+		}
+		for english, text := range texts {
+			if err := builder.SetString(tag, english, text); err != nil {
+				return nil, fmt.Errorf("read the texts in %s: %w", tag, err)
+			}
+		}
+		e := &edition{tag: tag, texts: texts, printer: message.NewPrinter(tag, message.Catalog(builder))}
 		if err := e.readTemplates(a, data); err != nil {
 			return nil, err
 		}
 		editions = append(editions, e)
 	}
 	return editions, nil
+}
+
+// readTexts reads the texts in a language, by their English.
+func readTexts(tag language.Tag) (map[string]string, error) {
+	if tag == language.English {
+		return nil, nil
+	}
+	name := "texts/" + tag.String() + ".yaml"
+	b, err := files.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the texts in %s: %w", tag, err)
+	}
+	var texts map[string]string
+	if err := yaml.Unmarshal(b, &texts); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return texts, nil
 }
 
 // readTemplates makes one template of the layout, the parts and each page.
@@ -71,7 +101,7 @@ func (e *edition) readTemplates(a *assets, data string) error {
 func (e *edition) funcs(a *assets, data string) template.FuncMap {
 	return template.FuncMap{
 		"t": e.t, "num": e.num, "percent": e.percent, "when": e.when, "ago": e.ago,
-		"words": words, "asset": a.address, "nav": newNavItem, "classes": cellClasses, "headClasses": headClasses,
+		"words": e.words, "asset": a.address, "nav": newNavItem, "classes": cellClasses, "headClasses": headClasses,
 		"list":    func(texts ...string) []string { return texts },
 		"command": func(line string) string { return onData(line, data) },
 	}
@@ -129,8 +159,44 @@ func cellClasses(of column, c cell) string {
 	return strings.Join(classes, " ")
 }
 
-// editionFor is the one that the browser's languages fit best.
+// languageCookie keeps what was chosen at the foot of a page.
+const languageCookie = "goodhour_language"
+
+// chooseLanguage answers a request that chooses the pages' language: the choice
+// is kept, and the same page shown in it. It says whether the request is one.
+func chooseLanguage(w http.ResponseWriter, r *http.Request) bool {
+	query := r.URL.Query()
+	chosen, err := language.Parse(query.Get("lang"))
+	if err != nil || !slices.Contains(languages(), chosen) {
+		return false
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: languageCookie, Value: chosen.String(), Path: "/", MaxAge: 365 * 24 * 60 * 60,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	query.Del("lang")
+	http.Redirect(w, r, samePage(r, query), http.StatusSeeOther)
+	return true
+}
+
+// samePage is the address of a page with another query. It is of this host,
+// whatever the path is.
+func samePage(r *http.Request, query url.Values) string {
+	here := func(path string) string { return "/" + strings.TrimLeft(path, `/\`) }
+	address := url.URL{Path: here(r.URL.Path), RawPath: here(r.URL.EscapedPath()), RawQuery: query.Encode()}
+	return address.String()
+}
+
+// editionFor is the one that was chosen, else that which the browser's
+// languages fit best.
 func (p *Pages) editionFor(r *http.Request) *edition {
+	if cookie, err := r.Cookie(languageCookie); err == nil {
+		for _, e := range p.editions {
+			if e.tag.String() == cookie.Value {
+				return e
+			}
+		}
+	}
 	matcher := language.NewMatcher(languages())
 	wanted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
 	if err != nil {

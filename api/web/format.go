@@ -47,7 +47,7 @@ func (e *edition) when(at time.Time) string {
 	if at.IsZero() {
 		return dash
 	}
-	return at.UTC().Format("2 Jan 2006, 15:04") + " UTC"
+	return at.UTC().Format(e.t("2 Jan 2006, 15:04")) + " UTC"
 }
 
 // day is the day of an instant in UTC.
@@ -55,7 +55,7 @@ func (e *edition) day(at time.Time) string {
 	if at.IsZero() {
 		return dash
 	}
-	return at.UTC().Format("2 Jan 2006")
+	return at.UTC().Format(e.t("2 Jan 2006"))
 }
 
 // plural is a text for one, or for another number.
@@ -81,6 +81,18 @@ func (e *edition) ago(d time.Duration) string {
 
 // words is one of our own names for a reader: one_time is "one time".
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// words is one of our own names in the edition's language, where it has it.
+func (e *edition) words(name string) string { return e.known(words(name)) }
+
+// known is a text of the published file, which stays as it is where the edition
+// does not know it: an analyst's own has its own language.
+func (e *edition) known(text string) string {
+	if known := e.texts[text]; known != "" {
+		return known
+	}
+	return text
+}
 
 // label is a value of a column whose values are our own names: opted_in is
 // "opted in". Other texts stay as they are.

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"time"
+
+	"golang.org/x/text/language/display"
 )
 
 // statusTimeout bounds how long the other parts may take to say how they are.
@@ -10,14 +12,31 @@ const statusTimeout = time.Second
 
 // frame is what stands around every page's own part.
 type frame struct {
-	Title    string
-	Section  string // of the navigation
-	Lang     string
-	Body     any
-	Accounts []Account
-	Demo     bool
-	Version  string
-	Fresh    freshness
+	Title   string
+	Section string // of the navigation
+	Lang    string
+	// Languages are the others that the page can be read in.
+	Languages []languageLink
+	Body      any
+	Accounts  []Account
+	Demo      bool
+	Version   string
+	Fresh     freshness
+}
+
+// languageLink leads to the same page in another language.
+type languageLink struct{ Tag, Name, Link string }
+
+func (r *request) otherLanguages() (links []languageLink) {
+	for _, tag := range languages() {
+		if tag == r.tag {
+			continue
+		}
+		query := r.URL.Query()
+		query.Set("lang", tag.String())
+		links = append(links, languageLink{tag.String(), display.Self.Name(tag), samePage(r.Request, query)})
+	}
+	return links
 }
 
 // freshness is how old the data of a page is.
@@ -38,7 +57,7 @@ func (p *Pages) frame(r *request, v view) frame {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
 	f := frame{
-		Title: v.title, Section: sectionOf(r.URL.Path), Lang: r.tag.String(), Body: v.body,
+		Title: v.title, Section: sectionOf(r.URL.Path), Lang: r.tag.String(), Languages: r.otherLanguages(), Body: v.body,
 		Accounts: p.cfg.Accounts, Demo: p.cfg.Demo, Version: p.cfg.Version,
 		Fresh: freshness{Loading: p.cfg.Status(ctx)},
 	}

@@ -41,7 +41,7 @@ func (e *edition) newFunnel(counted row) funnel {
 		Note:    e.t("Over messages that have had their time: at least %d hours, for orders %d days. The interval holds the true rate 95 times in 100 (Wilson). Credited is not caused.", count("mature_hours"), count("conversion_days")),
 		Columns: []column{
 			{Name: e.t("Rate")},
-			{Name: e.t("Value"), Number: true, Percent: true},
+			{Name: e.t("Share"), Number: true, Percent: true},
 			{Name: e.t("95%% interval"), Number: true},
 			{Name: e.t("n"), Number: true, Help: e.t("the messages that the rate is over")},
 		},

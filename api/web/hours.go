@@ -99,7 +99,7 @@ func (r *request) hourName(s *hourRow) string {
 	if s.kind == "all" {
 		return r.t("all customers")
 	}
-	return r.t("%s: %s", r.t(words(strings.TrimSuffix(s.kind, "_segment"))), words(s.segment))
+	return r.t("%s: %s", r.words(strings.TrimSuffix(s.kind, "_segment")), r.words(s.segment))
 }
 
 func (r *request) hourMap(definitions map[string]string, first, last int) table {

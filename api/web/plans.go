@@ -62,7 +62,7 @@ func (p *Pages) plansList(r *request) (table, error) {
 			n := func(states ...plan.State) cell { return r.countCell(countStates(s.States, states...)) }
 			out.Rows = append(out.Rows, []cell{
 				{Text: c.ID, Link: campaignAddress(c.ID), Sub: r.t("plan %s", shortPlan(s.ID)), Help: s.ID},
-				text(r.t(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
+				text(r.words(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
 				n(plan.Waiting, plan.Claimed), n(plan.Accepted), n(plan.Failed, plan.Unknown),
 				n(plan.Suppressed, plan.HeldOut, plan.Expired, plan.Cancelled), text(r.when(s.FirstSendAt)), text(r.when(s.LastSendAt)),
 			})
@@ -134,7 +134,7 @@ func (p *Pages) newPlan(r *request, s *ledger.PlanStatus) (*planBody, error) {
 }
 
 func (r *request) planFigures(s *ledger.PlanStatus) []figure {
-	status := figure{Label: r.t("Status"), Value: r.t(string(s.Status)), Basis: r.t("planned by %s", s.Author), Definition: r.t(statusMeaning(s.Status))}
+	status := figure{Label: r.t("Status"), Value: r.words(string(s.Status)), Basis: r.t("planned by %s", s.Author), Definition: r.t(statusMeaning(s.Status))}
 	if s.ApprovedBy != "" {
 		status.Basis = r.t("approved by %s, %s", s.ApprovedBy, r.when(s.ApprovedAt))
 	}
@@ -168,7 +168,7 @@ func (r *request) planReasons(s *ledger.PlanStatus, report *campaign.Report) tab
 			if rule == policy.QuietHours && report.TimeZonesUnknown > 0 {
 				meaning += " " + r.t("Of the audience, %d have no known time zone.", report.TimeZonesUnknown)
 			}
-			out.Rows = append(out.Rows, []cell{{Text: words(string(rule)), Sub: meaning}, r.countCell(int64(s.Rules[rule]))})
+			out.Rows = append(out.Rows, []cell{{Text: r.words(string(rule)), Sub: meaning}, r.countCell(int64(s.Rules[rule]))})
 		}
 	}
 	return out

@@ -112,7 +112,7 @@ func (r *request) definitions(schema, relation string) (map[string]string, error
 	}
 	out := make(map[string]string, len(found))
 	for _, each := range found {
-		out[each.text("name")] = settings.Replace(each.text("definition"))
+		out[each.text("name")] = settings.Replace(r.known(each.text("definition")))
 	}
 	return out, nil
 }
@@ -131,12 +131,21 @@ func (r *request) settings() (*strings.Replacer, error) {
 		if isNumber == "" || at < 0 {
 			continue
 		}
-		switch unit := c.Name[at+1:]; unit {
-		case "minutes", "hours", "days", "messages":
-			said := text + " " + unit
-			// "within heat_hot_days (7)" says the default beside it.
-			pairs = append(pairs, c.Name+" ("+text+")", said, c.Name, said)
+		var said string
+		switch c.Name[at+1:] {
+		case "minutes":
+			said = r.t("%s minutes", text)
+		case "hours":
+			said = r.t("%s hours", text)
+		case "days":
+			said = r.t("%s days", text)
+		case "messages":
+			said = r.t("%s messages", text)
+		default:
+			continue
 		}
+		// "within heat_hot_days (7)" says the default beside it.
+		pairs = append(pairs, c.Name+" ("+text+")", said, c.Name, said)
 	}
 	return strings.NewReplacer(pairs...), nil
 }

@@ -147,7 +147,7 @@ func segmentAddress(labels map[string]string) string {
 func (r *request) sizes(s segmentation, cells []row, definition string) segmentSizes {
 	all := sum(cells, nil)
 	out := segmentSizes{Name: s.name, Definition: definition, Table: table{
-		Caption: r.t("Customers by %s", r.t(s.name)), Note: definition, Chart: "stack",
+		Caption: r.t("Customers by %s", r.words(s.name)), Note: definition, Chart: "stack",
 		Columns: []column{
 			{Name: r.t("Segment")},
 			{Name: r.t("Customers"), Number: true},
@@ -159,7 +159,7 @@ func (r *request) sizes(s segmentation, cells []row, definition string) segmentS
 	}}
 	for _, label := range s.labels {
 		t := sum(cells, map[string]string{s.name: label})
-		name := cell{Text: words(label), Link: segmentAddress(map[string]string{s.name: label})}
+		name := cell{Text: r.words(label), Link: segmentAddress(map[string]string{s.name: label})}
 		out.Table.Rows = append(out.Table.Rows, []cell{
 			name, r.countCell(t.customers), r.shareCell(t.customers, all.customers), r.countCell(t.reachable),
 			r.countCell(t.customers - t.reachable), r.moneyCell(t.spend, t.spendKnown, t.currency),
@@ -186,7 +186,7 @@ func (r *request) crosstab(cells []row, chosen map[string]string) crosstab {
 	var out crosstab
 	for _, label := range append([]string{""}, value.labels...) {
 		labels := map[string]string{value.name: label}
-		each := choice{Label: words(label), Link: segmentAddress(labels), Count: sum(cells, labels).customers, Current: chosen[value.name] == label}
+		each := choice{Label: r.words(label), Link: segmentAddress(labels), Count: sum(cells, labels).customers, Current: chosen[value.name] == label}
 		if label == "" {
 			each.Label, each.Link = r.t("all values"), "/segments"
 		}
@@ -198,7 +198,7 @@ func (r *request) crosstab(cells []row, chosen map[string]string) crosstab {
 		Columns: []column{{Name: r.t("Frequency")}},
 	}
 	for _, label := range heat.labels {
-		out.Table.Columns = append(out.Table.Columns, column{Name: words(label), Number: true})
+		out.Table.Columns = append(out.Table.Columns, column{Name: r.words(label), Number: true})
 	}
 	out.Table.Columns = append(out.Table.Columns, column{Name: r.t("all"), Number: true})
 	counts, most := make(map[[2]string]int64), int64(0)
@@ -212,7 +212,7 @@ func (r *request) crosstab(cells []row, chosen map[string]string) crosstab {
 		labels := func(h string) map[string]string {
 			return map[string]string{value.name: chosen[value.name], frequency.name: f, heat.name: h}
 		}
-		line := []cell{text(words(f))}
+		line := []cell{text(r.words(f))}
 		for _, h := range heat.labels {
 			n := counts[[2]string{f, h}]
 			c := r.countCell(n)
@@ -245,7 +245,7 @@ func (r *request) chosen(cells []row, chosen map[string]string) *chosenSegment {
 	for _, s := range segmentations() {
 		if label := chosen[s.name]; label != "" {
 			names = append(names, s.name+":"+label)
-			titles = append(titles, r.t("%s %s", r.t(s.name), words(label)))
+			titles = append(titles, r.t("%s %s", r.words(s.name), r.words(label)))
 		}
 	}
 	name := strings.Join(names, ",")
@@ -293,7 +293,7 @@ func (r *request) audiences() ([]audience, error) {
 		}
 		for _, d := range found {
 			if d.text("schema_name") == relation.Schema && d.text("name") == relation.Name {
-				each.Definition = settings.Replace(d.text("definition"))
+				each.Definition = settings.Replace(r.known(d.text("definition")))
 			}
 		}
 		out = append(out, each)

@@ -61,7 +61,7 @@ type Pages struct {
 	mux      *http.ServeMux
 }
 
-//go:embed sql/*.sql templates/*.html assets lib
+//go:embed sql/*.sql templates/*.html texts/*.yaml assets lib
 var files embed.FS
 
 // New returns the pages, or an error that names everything the configuration
@@ -146,6 +146,9 @@ type view struct {
 // page makes a handler of what answers with a view.
 func (p *Pages) page(answer func(*request) (view, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if chooseLanguage(w, r) {
+			return
+		}
 		req := &request{Request: r, edition: p.editionFor(r)}
 		reader, release, err := p.cfg.Library.Acquire()
 		switch {
