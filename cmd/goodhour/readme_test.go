@@ -48,3 +48,14 @@ func readText(t *testing.T, name string) string {
 	}
 	return string(b)
 }
+
+// The Chinese README's commands are the README's.
+func TestTheReadmesAgree(t *testing.T) {
+	t.Parallel()
+	english := readBlocks(t, "../../README.md")
+	for _, block := range readBlocks(t, "../../README.zh-CN.md") {
+		if !slices.Contains(english, block) {
+			t.Errorf("the README does not have this block of README.zh-CN.md:\n%s", block.text)
+		}
+	}
+}
