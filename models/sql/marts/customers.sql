@@ -6,6 +6,7 @@ checks:
   - accepted_values: {column: unreachable_reason, values: [no_phone_or_bsuid, opted_out, no_consent]}
   - accepted_values: {column: heat_class, values: [hot, warm, cool, cold, never, new]}
   - accepted_values: {column: frequency_segment, values: [monthly, quarterly, occasional, lapsed, one_time, none]}
+  - accepted_values: {column: rfm_segment, values: [champions, potential_loyalist, loyal, promising, new, cant_lose, at_risk, need_attention, about_to_sleep, lost, other]}
   - accepted_values: {column: value_segment, values: [low, mid, high, unknown]}
   - expression: "is_reachable = (unreachable_reason is null)"
   - expression: "order_count >= purchase_day_count and read_count <= delivered_count"
@@ -31,6 +32,7 @@ columns:
   recency_score: "1 to 5, 5 the most recent fifth; null where there are no scores (intermediate.rfm_cuts says why)"
   frequency_score: "1 to 5, 5 the most orders"
   monetary_score: "1 to 5, 5 the most spend; null where spend is unknown"
+  rfm_segment: "named by the three scores, the first that holds: champions, potential_loyalist, loyal, promising, new, cant_lose, at_risk, need_attention, about_to_sleep, lost, else other; null without scores (intermediate.customer_rfm)"
   delivered_count: "messages that the customer has"
   read_count: "messages that the customer read: a receipt or an answer"
   replied_count: "messages that the customer answered"
@@ -128,7 +130,10 @@ joined as (
             else 'new'
         end as heat_class,
         coalesce(customer_engagement.heat_score, 0) as heat_score,
-        getvariable('as_of')::date - customer_orders.last_purchased_on as recency_days,
+        customer_rfm.recency_score,
+        customer_rfm.frequency_score,
+        customer_rfm.monetary_score,
+        customer_rfm.rfm_segment,
         coalesce(customer_messages.delivered_count, 0) as delivered_count,
         coalesce(customer_messages.read_count, 0) as read_count,
         coalesce(customer_messages.replied_count, 0) as replied_count,
@@ -167,6 +172,8 @@ joined as (
         on customer_engagement.customer_id = customers.customer_id
     left join intermediate.customer_orders
         on customer_orders.customer_id = customers.customer_id
+    left join intermediate.customer_rfm
+        on customer_rfm.customer_id = customers.customer_id
 )
 select
     joined.customer_id,
@@ -186,30 +193,10 @@ select
     joined.frequency_segment,
     joined.heat_class,
     joined.heat_score,
-    case
-        when rfm_cuts.refusal is null and joined.order_count > 0
-            then 5
-            - (joined.recency_days >= rfm_cuts.recency_1)::integer
-            - (joined.recency_days >= rfm_cuts.recency_2)::integer
-            - (joined.recency_days >= rfm_cuts.recency_3)::integer
-            - (joined.recency_days >= rfm_cuts.recency_4)::integer
-    end as recency_score,
-    case
-        when rfm_cuts.refusal is null and joined.order_count > 0
-            then 1
-            + (joined.order_count >= rfm_cuts.frequency_1)::integer
-            + (joined.order_count >= rfm_cuts.frequency_2)::integer
-            + (joined.order_count >= rfm_cuts.frequency_3)::integer
-            + (joined.order_count >= rfm_cuts.frequency_4)::integer
-    end as frequency_score,
-    case
-        when rfm_cuts.refusal is null and joined.order_count > 0
-            then 1
-            + (joined.spend_amount >= rfm_cuts.monetary_1)::integer
-            + (joined.spend_amount >= rfm_cuts.monetary_2)::integer
-            + (joined.spend_amount >= rfm_cuts.monetary_3)::integer
-            + (joined.spend_amount >= rfm_cuts.monetary_4)::integer
-    end as monetary_score,
+    joined.recency_score,
+    joined.frequency_score,
+    joined.monetary_score,
+    joined.rfm_segment,
     joined.delivered_count,
     joined.read_count,
     joined.replied_count,
@@ -241,4 +228,3 @@ select
     joined.last_engaged_at,
     getvariable('as_of') as model_as_of
 from joined
-cross join intermediate.rfm_cuts
