@@ -18,6 +18,7 @@ type builder struct {
 	fixed   clock // for values that the user gave for all rows
 	decimal byte
 	zones   zones
+	preset  bool // the rows are made of a shop's export
 
 	customer, phone, email cell
 	time                   cell
@@ -106,7 +107,7 @@ func newBuilder(o *Options, m *mapping) *builder {
 // clone is another builder with the same decisions, for another goroutine.
 func (b *builder) clone() *builder {
 	c := newBuilder(b.options, b.mapping)
-	c.clock, c.decimal = b.clock, b.decimal
+	c.clock, c.decimal, c.preset = b.clock, b.decimal, b.preset
 	return c
 }
 

@@ -23,6 +23,9 @@
 // writes down a few facts of each; SQL finds repeats, conflicts and totals over
 // all of them; publishing reads the rows again and builds the same events.
 //
-// It does not know shops' own exports (presets do), does not write to Kafka
-// (its caller does, see [Publish]) and reads no clock.
+// A shop's export of orders, recognised by its headings, is first made into a
+// row an order: see preset.
+//
+// It does not write to Kafka (its caller does, see [Publish]) and reads no
+// clock.
 package fileimport

@@ -101,6 +101,10 @@ func identifierFields(phoneHeadings ...string) []Field {
 			}, phoneHeadings),
 		},
 		{
+			Name: "phone_country", Doc: "country (two letters) of a phone number without a country code",
+			headings: [][]string{tier("phonecountry phonecountrycode")},
+		},
+		{
 			Name: "email", Doc: "the customer's e-mail address", Personal: true,
 			headings: [][]string{
 				tier("email emailaddress mail"),

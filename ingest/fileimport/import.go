@@ -50,6 +50,9 @@ type run struct {
 	mapping    *mapping
 	total      int64 // rows staged
 	report     *Report
+
+	preset        *preset // of a shop's export
+	lines, orders int64   // of the export
 }
 
 func (r *run) run(ctx context.Context, publish Publish) (*Report, error) {
@@ -61,6 +64,7 @@ func (r *run) run(ctx context.Context, publish Publish) (*Report, error) {
 		return nil, err
 	}
 	b := newBuilder(r.options, r.mapping)
+	b.preset = r.preset != nil
 	if err := r.decide(ctx, b); err != nil {
 		return nil, err
 	}
@@ -120,6 +124,13 @@ func (r *run) load(ctx context.Context) error {
 		var err error
 		r.mapping, err = r.stage.stageSelect(ctx, r.options, r.inputs)
 		return err
+	}
+	shop, err := r.choosePreset()
+	if err != nil {
+		return err
+	}
+	if shop != nil {
+		return r.loadPreset(ctx, shop, bytes)
 	}
 	return r.loadColumns(ctx, expressions, bytes)
 }

@@ -12,6 +12,8 @@ import (
 type mapping struct {
 	// columns in the order of the kind's fields.
 	columns []MappedField
+	// rest are the headings that a preset does not take.
+	rest []string
 }
 
 // MappedField is one field of the mapping, as the report shows it.
@@ -269,6 +271,9 @@ func (m *mapping) columnFields() []string {
 
 // unused are the headings that no field takes.
 func (m *mapping) unused(headings []string) []string {
+	if m.rest != nil {
+		return m.rest
+	}
 	var used []int
 	for _, c := range m.columns {
 		if i, problem := findHeading(headings, c.Column); c.Column != "" && problem == "" {

@@ -3,6 +3,7 @@ package fileimport
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,12 @@ type Options struct {
 	// columns under their headings, and "filename" and "line"; a select that
 	// passes those two on has its rejected rows reported by them.
 	Select string
+
+	// Preset names the shop whose export of orders the files are: see Presets.
+	// Empty: recognised by the headings; NoPreset: a bare table. Then several
+	// rows are one order, refunds are taken off, and orders that were cancelled,
+	// not paid or tests are left out and counted.
+	Preset string
 
 	// TimeFormat is how times are written, as for strptime ("%Y%m%d"), or
 	// "unix" (seconds) or "unix_ms". Empty: recognised, and refused where a
@@ -184,6 +191,12 @@ func (o *Options) complete() error {
 			}
 		}
 	}
+	if o.Preset != "" && o.Preset != NoPreset && (o.Kind != Orders || !slices.Contains(Presets(), o.Preset)) {
+		add("no preset %q for %s: want one of %s for orders, or %s", o.Preset, o.Kind, strings.Join(Presets(), ", "), NoPreset)
+	}
+	if o.Preset != "" && o.Preset != NoPreset && (o.Select != "" || o.NoHeader) {
+		add("a preset reads columns by their headings: leave out the select, or that there are no headings")
+	}
 	if o.Select != "" && len(o.Columns) > 0 {
 		add("a select names the fields by its output columns: leave the column options out")
 	}
@@ -266,11 +279,4 @@ func encodingOf(name string) (encoding.Encoding, error) {
 	return enc, nil
 }
 
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

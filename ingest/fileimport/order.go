@@ -37,6 +37,11 @@ func (b *builder) buildOrder(values []string, row *built) Reason {
 	d := draft{kind: event.OrderCompleted, time: t}
 	if row.refund {
 		d.kind = event.OrderRefunded
+		if b.preset {
+			// An export says what went back of an order in all, so that a later
+			// one must not take it off again.
+			row.name = "refund:" + b.options.Source + ":" + orderID
+		}
 		data := event.OrderRefundedData{
 			Person: row.person.identifiers(), OrderID: orderID, Amount: row.amount, Currency: row.currency,
 		}

@@ -31,11 +31,15 @@ func (b *builder) identify(values []string) (person, Reason) {
 	}
 	b.identifyKey(&p, key)
 	if phone != "" {
-		number, err := identity.NormalisePhone(phone, b.options.PhoneRegion)
+		region := b.options.PhoneRegion
+		if own := b.cells["phone_country"].of(values); isRegion(own) {
+			region = strings.ToUpper(own)
+		}
+		number, err := identity.NormalisePhone(phone, region)
 		switch {
 		case cutShort(phone):
 			b.note(asideSpreadsheet)
-		case b.options.PhoneRegion == "" && !strings.HasPrefix(phone, "+") && !strings.HasPrefix(phone, "00"):
+		case region == "" && !strings.HasPrefix(phone, "+") && !strings.HasPrefix(phone, "00"):
 			// Even where it reads as some country's number: a German mobile
 			// without its 0 is a number in the United States.
 			b.note(asidePhoneRegion)

@@ -32,6 +32,7 @@ type rejections struct {
 	most     int  // of examples
 	rejected map[Reason]*tally
 	noted    map[Reason]*tally
+	leftOut  map[Reason]*tally // orders of a shop's export
 	examples []example
 }
 
@@ -48,7 +49,7 @@ type example struct {
 func newRejections(o *Options, inputs []*input) *rejections {
 	return &rejections{
 		inputs: inputs, selected: o.Select != "", most: o.Limits.Examples,
-		rejected: map[Reason]*tally{}, noted: map[Reason]*tally{},
+		rejected: map[Reason]*tally{}, noted: map[Reason]*tally{}, leftOut: map[Reason]*tally{},
 	}
 }
 

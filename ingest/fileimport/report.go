@@ -21,13 +21,16 @@ type Report struct {
 	DryRun bool   `json:"dry_run"`
 	// Files in the order they were read.
 	Files []FileReport `json:"files"`
+	// Preset, if a shop's export was read by one.
+	Preset *PresetReport `json:"preset,omitempty"`
 	// Mapping of fields to columns; Unused are the other headings.
 	Mapping []MappedField `json:"mapping"`
 	Unused  []string      `json:"unused,omitempty"`
 	// Readings say how values with several readings were read.
 	Readings []string `json:"readings,omitempty"`
 
-	// Rows is what the files hold, the headings left out. Each is rejected, a
+	// Rows is what the files hold, the headings left out, or with a preset the
+	// orders that count and their refunds. Each is rejected, a
 	// duplicate (same id and content as an earlier one, counted once), or good.
 	Rows       int64 `json:"rows"`
 	Rejected   int64 `json:"rejected"`
@@ -130,6 +133,12 @@ func (r *run) summarise(ctx context.Context, b *builder, unzoned int64) error {
 	}
 	if err := r.countRows(ctx); err != nil {
 		return fmt.Errorf("sum up the rows: %w", err)
+	}
+	if r.preset != nil {
+		r.report.Preset = &PresetReport{
+			Name: r.preset.name, Recognised: o.Preset == "", Lines: r.lines, Orders: r.orders,
+			LeftOut: r.rejections.counts(r.rejections.leftOut),
+		}
 	}
 	r.report.Readings = r.readings(b, unzoned)
 	r.report.Warnings = r.warnings()
@@ -267,6 +276,9 @@ func (r *run) readings(b *builder, unzoned int64) []string {
 			word = decimalComma
 		}
 		list = append(list, "amounts with a decimal "+word)
+	}
+	if r.preset != nil && r.report.EventsByType[event.OrderRefunded.String()] > 0 {
+		list = append(list, "refunds at the time of their orders: the export does not say theirs")
 	}
 	switch {
 	case r.options.TimeFormat != "":

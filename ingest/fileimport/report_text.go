@@ -41,6 +41,13 @@ func (p *Report) writeFiles(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
+	if s := p.Preset; s != nil {
+		how := "as named"
+		if s.Recognised {
+			how = "recognised by the headings; if it is not one, say --preset none"
+		}
+		fmt.Fprintf(b, "  preset     %s (%s): %s rows are of %s orders\n", s.Name, how, thousands(s.Lines), thousands(s.Orders))
+	}
 }
 
 func (p *Report) writeMapping(b *strings.Builder) {
@@ -104,6 +111,11 @@ func (p *Report) writeRows(b *strings.Builder) {
 }
 
 func (p *Report) writeFindings(b *strings.Builder) {
+	if p.Preset != nil {
+		for _, c := range p.Preset.LeftOut {
+			fmt.Fprintf(b, "  left out   %s orders: %s (first at %s %d of %s)\n", thousands(c.Rows), c.Reason, c.First.Unit, c.First.Line, c.First.File)
+		}
+	}
 	for _, c := range p.Rejections {
 		fmt.Fprintf(b, "  rejected   %s: %s\n", thousands(c.Rows), c.Reason)
 	}
