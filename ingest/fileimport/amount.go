@@ -25,7 +25,7 @@ type amountText struct {
 // are all read.
 func splitAmount(s string) (amountText, bool) {
 	var t amountText
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(asciiSigns(s))
 	if inner, found := strings.CutPrefix(s, "("); found {
 		if s, found = strings.CutSuffix(inner, ")"); !found {
 			return t, false
@@ -159,7 +159,7 @@ func allDigits(s string) bool {
 var markCurrencies = map[string][]string{
 	"$":   {"USD", "AUD", "CAD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU", "BRL"},
 	"US$": {"USD"}, "R$": {"BRL"}, "A$": {"AUD"}, "C$": {"CAD"}, "S$": {"SGD"}, "HK$": {"HKD"}, "NT$": {"TWD"}, "MX$": {"MXN"},
-	"€": {"EUR"}, "£": {"GBP", "EGP"}, "¥": {"JPY", "CNY"}, "￥": {"JPY", "CNY"}, "元": {"CNY"}, "円": {"JPY"},
+	"€": {"EUR"}, "£": {"GBP", "EGP"}, "¥": {"JPY", "CNY"}, "￥": {"JPY", "CNY"}, "元": {"CNY"}, "RMB": {"CNY"}, "人民币": {"CNY"}, "円": {"JPY"}, "日元": {"JPY"}, "美元": {"USD"}, "欧元": {"EUR"}, "港币": {"HKD"},
 	"₹": {"INR"}, "Rs": {"INR", "PKR", "LKR"}, "Rs.": {"INR", "PKR", "LKR"}, "Rp": {"IDR"}, "₩": {"KRW"}, "₺": {"TRY"}, "₽": {"RUB"},
 	"₫": {"VND"}, "฿": {"THB"}, "₱": {"PHP"}, "₦": {"NGN"}, "₪": {"ILS"}, "₴": {"UAH"}, "RM": {"MYR"}, "S/": {"PEN"},
 	"zł": {"PLN"}, "kr": {"SEK", "NOK", "DKK", "ISK"}, "Kč": {"CZK"}, "Ft": {"HUF"},
@@ -185,10 +185,13 @@ func markFits(mark, code string) bool {
 	return slices.Contains(markCurrencies[mark], code)
 }
 
-// readCurrency reads a code of ISO 4217 in any case.
+// readCurrency reads a code of ISO 4217 in any case, or a sign of one currency.
 func readCurrency(s string) (string, Reason) {
 	if s == "" {
 		return "", reasonNoCurrency
+	}
+	if codes := markCurrencies[s]; len(codes) == 1 {
+		return codes[0], ""
 	}
 	if len(s) != 3 {
 		return "", reasonCurrency

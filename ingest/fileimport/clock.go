@@ -22,26 +22,35 @@ type clock struct {
 	format string // as Options.TimeFormat; empty: recognised
 	zone   *time.Location
 	order  dayOrder
+	// serials: the file is a workbook, whose dates are numbers of days.
+	serials bool
 }
 
-// The names of the two formats that are plain numbers.
+// The names of the formats that are plain numbers.
 const (
 	formatUnix   = "unix"
 	formatUnixMS = "unix_ms"
+	formatExcel  = "excel"
 )
 
 // read returns the instant that s names, in UTC to the microsecond, and
 // whether s itself named its zone.
 func (c *clock) read(s string) (t time.Time, zoned bool, reason Reason) {
+	s = asciiSigns(s)
 	switch c.format {
 	case "":
 		var p timeParser
+		if c.serials && isSerial(s) {
+			return readSerial(s, c.zone)
+		}
 		if !p.parse(s, c.order) {
 			return t, false, reasonTime
 		}
 		return p.time(c.zone)
 	case formatUnix, formatUnixMS:
 		return readUnix(s, c.format)
+	case formatExcel:
+		return readSerial(s, c.zone)
 	}
 	var p timeParser
 	if !p.strptime(s, c.format) {
@@ -148,6 +157,9 @@ func (p *timeParser) parse(s string, order dayOrder) bool {
 		return p.clockAndEnd()
 	case 4:
 		p.year = p.number(4)
+		if p.takeText("年") {
+			return p.oneOrTwo(&p.month) && p.takeText("月") && p.oneOrTwo(&p.day) && (p.takeText("日") || p.takeText("号")) && p.clockAndEnd()
+		}
 		separator := p.separator()
 		if separator == 0 || !p.oneOrTwo(&p.month) || !p.take(separator) || !p.oneOrTwo(&p.day) {
 			return false
@@ -357,6 +369,12 @@ func (p *timeParser) take(c byte) bool {
 	return true
 }
 
+func (p *timeParser) takeText(text string) bool {
+	rest, found := strings.CutPrefix(p.rest, text)
+	p.rest = rest
+	return found
+}
+
 func (p *timeParser) blanks() bool {
 	rest := strings.TrimLeft(p.rest, " \u00a0\u202f")
 	found := len(rest) < len(p.rest)
@@ -430,11 +448,18 @@ func (p *timeParser) word() string {
 // dateEvidence gathers what columns of times say of the order of day and month.
 type dateEvidence struct {
 	dayOnly, monthOnly, both place
+	serial                   place // a spreadsheet's number
+	other                    bool  // anything else
 }
 
 func (e *dateEvidence) add(value string, at place) {
+	value = asciiSigns(strings.TrimSpace(value))
+	if isSerial(value) {
+		e.serial.keepFirst(at)
+		return
+	}
 	var p timeParser
-	p.parse(value, dayFirst)
+	e.other = p.parse(value, dayFirst) || e.other
 	switch {
 	case p.undecided:
 		e.both.keepFirst(at)
@@ -446,7 +471,8 @@ func (e *dateEvidence) add(value string, at place) {
 }
 
 // order decides over all times how dates with the year last are read.
-func (e *dateEvidence) order(describe func(place) string) (dayOrder, error) {
+// serials says that a spreadsheet's numbers are dates too.
+func (e *dateEvidence) order(describe func(place) string, serials bool) (dayOrder, error) {
 	const say = "say --time-format, such as '%d/%m/%Y' or '%m/%d/%Y'"
 	switch {
 	case e.dayOnly.at > 0 && e.monthOnly.at > 0:
@@ -459,13 +485,16 @@ func (e *dateEvidence) order(describe func(place) string) (dayOrder, error) {
 	case e.both.at > 0:
 		return 0, refuse("dates read in two ways: the first number of %s may be the day or the month, and no other row tells: %s",
 			describe(e.both), say)
+	case e.serial.at > 0 && !e.other && !serials:
+		return 0, refuse("times are numbers (as in %s), as a spreadsheet counts days when a date is not shown as one: "+
+			"say --time-format excel, or show the column as dates and save the file again", describe(e.serial))
 	}
 	return orderUnknown, nil
 }
 
 // checkTimeFormat says what is wrong with a format.
 func checkTimeFormat(format string) error {
-	if format == formatUnix || format == formatUnixMS {
+	if format == formatUnix || format == formatUnixMS || format == formatExcel {
 		return nil
 	}
 	var directives []byte
@@ -475,7 +504,7 @@ func checkTimeFormat(format string) error {
 		}
 		i++
 		if i == len(format) || !strings.ContainsRune("YymdebBHIMSfpzjaAFT%", rune(format[i])) {
-			return fmt.Errorf("%q has an unknown directive: want %%Y %%m %%d %%H %%M %%S and the like, unix or unix_ms", format)
+			return fmt.Errorf("%q has an unknown directive: want %%Y %%m %%d %%H %%M %%S and the like, unix, unix_ms or excel", format)
 		}
 		directives = append(directives, format[i])
 	}

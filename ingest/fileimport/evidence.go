@@ -42,7 +42,7 @@ func (r *run) decide(ctx context.Context, b *builder) error {
 
 func (r *run) settle(b *builder, amounts *amountEvidence, dates *dateEvidence) error {
 	var problems []string
-	order, err := dates.order(r.rejections.describe)
+	order, err := dates.order(r.rejections.describe, b.clock.serials)
 	if err != nil {
 		problems = append(problems, err.Error())
 	}

@@ -3,6 +3,7 @@ package fileimport
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Kind says what the rows of a file are. It is also the import's default source.
@@ -66,6 +67,13 @@ func fieldNames(kind Kind) []string {
 // isField reports whether the kind has a field of that name.
 func isField(kind Kind, name string) bool { return slices.Contains(fieldNames(kind), name) }
 
+// isKnownHeading reports whether a plain heading is one that is guessed by.
+func isKnownHeading(kind Kind, plain string) bool {
+	return slices.ContainsFunc(Fields(kind), func(f Field) bool {
+		return slices.ContainsFunc(f.headings, func(tier []string) bool { return slices.Contains(tier, plain) })
+	})
+}
+
 // plainHeading is a heading without case, spaces and signs: "Customer ID" and
 // "customer_id" are one.
 func plainHeading(heading string) string {
@@ -73,7 +81,7 @@ func plainHeading(heading string) string {
 		switch {
 		case r >= 'A' && r <= 'Z':
 			return r + 'a' - 'A'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r > 0x7f:
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r > 0x7f && (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)):
 			return r
 		}
 		return -1
@@ -89,15 +97,15 @@ func identifierFields(phoneHeadings ...string) []Field {
 		{
 			Name: "customer", Doc: "the key that your systems know the customer by",
 			headings: [][]string{
-				tier("customer customerid customerkey customernumber customerno customercode"),
-				tier("clientid userid memberid contactid buyerid accountid masterid externalid"),
+				tier("customer customerid customerkey customernumber customerno customercode 客户 客户id 客户编号 客户号 客户代码 顾客 顾客编号"),
+				tier("clientid userid memberid contactid buyerid accountid masterid externalid 会员 会员号 会员编号 会员卡号 会员id 用户 用户id 用户编号 买家 买家id"),
 			},
 		},
 		{
 			Name: "phone", Doc: "the customer's phone number", Personal: true,
 			headings: append([][]string{
-				tier("phone phonenumber mobile mobilephone mobilenumber cellphone whatsapp whatsappnumber waid msisdn"),
-				tier("customerphone contactphone tel telephone cell"),
+				tier("phone phonenumber mobile mobilephone mobilenumber cellphone whatsapp whatsappnumber waid msisdn 手机 手机号 手机号码"),
+				tier("customerphone contactphone tel telephone cell 电话 电话号码 联系电话 联系手机"),
 			}, phoneHeadings),
 		},
 		{
@@ -107,7 +115,7 @@ func identifierFields(phoneHeadings ...string) []Field {
 		{
 			Name: "email", Doc: "the customer's e-mail address", Personal: true,
 			headings: [][]string{
-				tier("email emailaddress mail"),
+				tier("email emailaddress mail 邮箱 邮箱地址 电子邮箱 电子邮件"),
 				tier("customeremail contactemail useremail"),
 			},
 		},
@@ -119,36 +127,38 @@ func orderFields() []Field {
 		{
 			Name: "order_id", Doc: "the shop's id of the order; an id counts once",
 			headings: [][]string{
-				tier("orderid ordernumber orderno"),
-				tier("order ordername invoiceid invoiceno invoicenumber receiptid transactionid"),
+				tier("orderid ordernumber orderno 订单号 订单编号 订单id"),
+				tier("order ordername invoiceid invoiceno invoicenumber receiptid transactionid 订单 单号 交易号 流水号"),
 			},
 		},
 		{
 			Name: "time", Doc: "when the order was placed", Required: true,
 			headings: [][]string{
-				tier("time ordertime orderdate orderedat placedat purchasedate purchasedat purchasetime"),
-				tier("date datetime timestamp transactiondate invoicedate occurredat"),
-				tier("createdat created"),
+				tier("time ordertime orderdate orderedat placedat purchasedate purchasedat purchasetime 下单时间 下单日期 订单时间 订单日期 订单创建时间 购买时间 购买日期 消费时间 消费日期"),
+				tier("date datetime timestamp transactiondate invoicedate occurredat 日期 时间 交易时间 交易日期 付款时间 支付时间"),
+				tier("createdat created 创建时间 创建日期"),
 			},
 		},
 		{
 			Name: "amount", Doc: "what the order came to, in its currency", Required: true,
 			headings: [][]string{
-				tier("amount orderamount ordertotal totalamount totalprice grandtotal"),
-				tier("total revenue ordervalue netamount"),
+				// What was paid, before what was asked.
+				tier("实付金额 实付金额元 实付款 实收金额 实际支付金额 支付金额 付款金额"),
+				tier("amount orderamount ordertotal totalamount totalprice grandtotal 金额 金额元 订单金额 订单金额元 总金额 总价 消费金额 交易金额 成交金额"),
+				tier("total revenue ordervalue netamount 合计 总计"),
 			},
 		},
 		{
 			Name: "currency", Doc: "the amount's currency, ISO 4217", Required: true,
-			headings: [][]string{tier("currency currencycode ordercurrency")},
+			headings: [][]string{tier("currency currencycode ordercurrency 币种 货币 币别")},
 		},
 		{
 			Name: "type", Doc: "whether the row is an order or a refund; without it a negative amount is a refund",
-			headings: [][]string{tier("type transactiontype")},
+			headings: [][]string{tier("type transactiontype 交易类型")},
 		},
 		{
 			Name: "coupon", Doc: "the coupon code redeemed",
-			headings: [][]string{tier("coupon couponcode discountcode voucher vouchercode promocode")},
+			headings: [][]string{tier("coupon couponcode discountcode voucher vouchercode promocode 优惠券 优惠码 优惠券码")},
 		},
 		{
 			Name: "items", Doc: "the lines, a JSON array of {sku, name, category, quantity, price}",
@@ -162,13 +172,13 @@ func customerFields() []Field {
 		{
 			Name: "time", Doc: "when this was so", Required: true,
 			headings: [][]string{
-				tier("time updatedat updated lastupdated modifiedat lastmodified"),
+				tier("time updatedat updated lastupdated modifiedat lastmodified 更新时间 修改时间"),
 				tier("date datetime timestamp"),
 			},
 		},
 		{
 			Name: "name", Doc: "the customer's name", Personal: true,
-			headings: [][]string{tier("name fullname customername contactname displayname")},
+			headings: [][]string{tier("name fullname customername contactname displayname 姓名 客户姓名 名字")},
 		},
 		{
 			// Not time_zone: --time-zone is the zone of the file's times.

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -184,11 +186,37 @@ func (in *input) examineText(o *Options) error {
 	if n := bytes.Count(sample, []byte{0}); n > len(sample)/100+8 {
 		return refuse("%q is not text: it is full of NUL bytes. If it is UTF-16, say --encoding utf-16le", in.name)
 	}
+	if o.Encoding == "" && in.bomBytes == 0 && in.readsAsChinese(o.Kind, sample) {
+		in.decoder, in.encoding = simplifiedchinese.GB18030, "gb18030 (known by the headings)"
+		if sample, whole, err = in.sample(o.SkipLines); err != nil {
+			return err
+		}
+	}
 	if in.format = textFormat(in.path, sample); in.format != formatCSV {
 		in.jsonArray = bytes.HasPrefix(bytes.TrimLeft(sample, jsonSpace), []byte("["))
 		return in.examineJSON(o.Limits)
 	}
 	return in.examineCSV(o, sample, whole)
+}
+
+// readsAsChinese reports whether the headings are not UTF-8, and as GB18030, in
+// which Chinese Windows writes, have a word that is known. Bytes of another
+// encoding do not spell one.
+func (in *input) readsAsChinese(kind Kind, sample []byte) bool {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(sample, "\r\n"), []byte{'\n'})
+	if utf8.Valid(line) {
+		return false
+	}
+	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(line)
+	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
+		return false
+	}
+	for heading := range strings.FieldsFuncSeq(string(text), func(r rune) bool { return strings.ContainsRune(",;\t|\"'\r", r) }) {
+		if heading = plainHeading(heading); heading != "" && heading[0] >= utf8.RuneSelf && isKnownHeading(kind, heading) {
+			return true
+		}
+	}
+	return false
 }
 
 // readMark looks for a byte order mark, which says the encoding.

@@ -63,6 +63,11 @@ func mapColumns(o *Options, headings []string) (*mapping, error) {
 		m.columns = append(m.columns, MappedField{Field: f.Name, Column: headings[i], Guessed: true})
 	}
 	m.sort(o.Kind)
+	if o.Kind == Orders && len(problems) == 0 && len(o.Columns) == 0 && !m.has("time") && !m.has("amount") {
+		return nil, refuse("this does not look like a file of orders: none of its headings (%s) is a time or an amount; if it is one, name its columns "+
+			"with --customer COLUMN --time COLUMN --amount COLUMN, or say --no-header if there are no headings, --skip-lines N if they stand further down",
+			listHeadings(headings))
+	}
 	if o.Kind == Messages {
 		problems = append(problems, m.chooseMessageForm()...)
 	}

@@ -46,7 +46,7 @@ type Options struct {
 	Preset string
 
 	// TimeFormat is how times are written, as for strptime ("%Y%m%d"), or
-	// "unix" (seconds) or "unix_ms". Empty: recognised, and refused where a
+	// "unix" (seconds), "unix_ms" or "excel" (a spreadsheet's days). Empty: recognised, and refused where a
 	// day could be a month.
 	TimeFormat string
 	// TimeZone is the zone of times that do not say theirs. Nil means UTC.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
 )
@@ -42,9 +43,9 @@ func readConsent(s string) (in, ok bool) {
 // readMovement reads whether a row of an orders file is a refund.
 func readMovement(s string) (refund, ok bool) {
 	switch plainHeading(s) {
-	case "order", "sale", "purchase", "charge", "payment", "completed":
+	case "order", "sale", "purchase", "charge", "payment", "completed", "订单", "销售", "购买", "消费", "付款":
 		return false, true
-	case "refund", "refunded", "return", "returned", "credit", "creditnote", "chargeback":
+	case "refund", "refunded", "return", "returned", "credit", "creditnote", "chargeback", "退款", "退货":
 		return true, true
 	}
 	return false, false
@@ -90,6 +91,33 @@ func readStatus(s string) (status, bool) {
 		return statusReceived, true
 	}
 	return statusNone, false
+}
+
+// asciiSigns writes the digits of other scripts, and full-width signs, as ASCII
+// ones, so that numbers and dates of any keyboard are read.
+func asciiSigns(s string) string {
+	ascii := true
+	for i := range len(s) {
+		ascii = ascii && s[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '٠' && r <= '٩': // Arabic-Indic
+			return r - '٠' + '0'
+		case r >= '۰' && r <= '۹': // as in Persian and Urdu
+			return r - '۰' + '0'
+		case r == '٫':
+			return '.'
+		case r == '٬':
+			return ','
+		case r >= '！' && r <= '～' && r != '￥': // full-width ASCII
+			return r - '！' + '!'
+		}
+		return r
+	}, s)
 }
 
 // cutShort reports whether s is a number as a spreadsheet shows it when its
