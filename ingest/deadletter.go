@@ -15,7 +15,7 @@ const (
 	HeaderDeadLetterTopic     = "goodhour_deadletter_topic"
 	HeaderDeadLetterPartition = "goodhour_deadletter_partition"
 	HeaderDeadLetterOffset    = "goodhour_deadletter_offset"
-	HeaderDeadLetterReason    = "goodhour_deadletter_reason"
+	HeaderDeadLetterReason    = event.HeaderReason
 	// HeaderDeadLetterOmitted is there when the original is too large to go
 	// with these headers: its size in bytes. Its bytes are in pii.dead_letters.
 	HeaderDeadLetterOmitted = "goodhour_deadletter_omitted_bytes"

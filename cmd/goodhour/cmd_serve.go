@@ -165,7 +165,7 @@ func (a *app) deadLetterWebhook(ctx context.Context, source string, body []byte,
 			{Key: "ce_specversion", Value: []byte("1.0")},
 			{Key: "ce_id", Value: []byte(hex.EncodeToString(id[:]))},
 			{Key: "ce_source", Value: []byte(source)},
-			{Key: "ce_type", Value: []byte("goodhour.webhook.unreadable.v1")},
+			{Key: "ce_type", Value: []byte(event.TypeUnreadable)},
 			{Key: ingest.HeaderDeadLetterReason, Value: []byte(reason)},
 		},
 	}})

@@ -105,7 +105,7 @@ schedule: {send: now, time_zone: %s}
 
 	stop := s.webhookOf(inbound("wamid.stop", "", stops.bsuid, time.Now(), typed("退订")))
 	s.accept(ctx, stop)
-	s.accept(ctx, s.webhook("other_field", object{"from": stays.phone[1:]})) // read over, with a line in the log
+	s.accept(ctx, s.webhook("other_field", object{"from": stays.phone[1:]})) // kept as a dead letter
 	serve.kill(t)
 	s.rejectPersonal(serve.output(), stays, stops)
 

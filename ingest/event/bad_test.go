@@ -87,6 +87,17 @@ func TestBadHeadersAndBytes(t *testing.T) {
 	f("id: header ce_id given twice", func(rec *Record) {
 		rec.Headers = append(rec.Headers, Header{Key: "ce_id", Value: []byte("e-1")})
 	})
+	// A webhook that could not be read says why itself, and nobody else does.
+	said := func(ceType, reason string) func(*Record) {
+		return func(rec *Record) {
+			header("ce_type", ceType)(rec)
+			rec.Headers = append(rec.Headers, Header{Key: HeaderReason, Value: []byte(reason)})
+		}
+	}
+	f("webhook: message: no time", said(TypeUnreadable, "message: no time"))
+	f("type: unknown", said(TypeUnreadable, "\xff"))
+	f("type: unknown", said(TypeUnreadable, strings.Repeat("x", 1001)))
+	f("type: unknown", said("customer.updated.v9", "message: no time"))
 	f("value: empty, want a JSON object", func(rec *Record) { rec.Value = nil }) // a tombstone
 	f("value: broken UTF-8", func(rec *Record) { rec.Value = []byte("{\"name\":\"\xc3\x28\"}") })
 	f("value: over 1048576 bytes", func(rec *Record) { rec.Value = make([]byte, 1<<20+1) })

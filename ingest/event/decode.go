@@ -55,8 +55,38 @@ func NewDecoder(keyer *identity.Keyer) *Decoder {
 func (d *Decoder) Decode(rec *Record, b *Batch) {
 	b.Records++
 	if err := d.decode(rec, b); err != nil {
-		b.addDeadLetter(rec, err.Error())
+		b.addDeadLetter(rec, refusal(rec, err))
 	}
+}
+
+// TypeUnreadable is the ce_type of a record that was refused before it came to
+// the log, such as a webhook that could not be read: its value is the original,
+// and HeaderReason says why. It is a dead letter for whoever reads it.
+const TypeUnreadable = "goodhour.webhook.unreadable.v1"
+
+// HeaderReason of a record says why it could not become an event.
+const HeaderReason = "goodhour_deadletter_reason"
+
+// reasonBytesMax bounds a reason that comes with a record.
+const reasonBytesMax = 1000
+
+// refusal is why a record is a dead letter: what was said when it was refused,
+// else what is wrong with it now.
+func refusal(rec *Record, err error) string {
+	var unreadable bool
+	var reason []byte
+	for i := range rec.Headers {
+		switch h := &rec.Headers[i]; h.Key {
+		case "ce_type":
+			unreadable = string(h.Value) == TypeUnreadable
+		case HeaderReason:
+			reason = h.Value
+		}
+	}
+	if !unreadable || len(reason) == 0 || len(reason) > reasonBytesMax || !utf8.Valid(reason) {
+		return err.Error()
+	}
+	return "webhook: " + string(reason)
 }
 
 func (d *Decoder) decode(rec *Record, b *Batch) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -70,15 +69,17 @@ type reader struct {
 	faults   []string
 }
 
-// ParseWebhook implements provider.Provider. Fields and objects that are not
-// about messages or preferences are read over.
+// ParseWebhook implements provider.Provider. What is not about messages or
+// preferences counts as unread, so that its body is kept: a later version may
+// know it, and who subscribed to it wanted it.
 func (m *Meta) ParseWebhook(w provider.Webhook) ([]event.Event, error) {
 	var e envelope
 	if err := json.Unmarshal(w.Body, &e); err != nil {
 		return nil, &provider.PayloadError{Reasons: []string{"no JSON object with entries"}}
 	}
 	if e.Object != "whatsapp_business_account" {
-		return nil, nil // a page or Instagram at the same address
+		// A page or Instagram at the same address.
+		return nil, &provider.PayloadError{Reasons: []string{"object: want whatsapp_business_account"}}
 	}
 	r := &reader{meta: m}
 	for _, raw := range e.Entry {
@@ -106,7 +107,7 @@ func (r *reader) change(raw json.RawMessage) {
 		return
 	}
 	if c.Field != "messages" && c.Field != "user_preferences" {
-		r.meta.logger.Debug("webhook field read over", slog.String("field", fieldName(c.Field)))
+		r.fault("field "+fieldName(c.Field), "this version does not read it; unsubscribe from it at the provider, or keep it for a later one")
 		return
 	}
 	var v value
@@ -117,7 +118,7 @@ func (r *reader) change(raw json.RawMessage) {
 	r.value(&v)
 }
 
-// fieldName is fit for a log, whatever the payload says.
+// fieldName is fit for a reason, whatever the payload says.
 func fieldName(s string) string {
 	if len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return "other"
@@ -136,6 +137,10 @@ func (r *reader) value(v *value) {
 	}
 	items := len(v.Messages) + len(v.Statuses) + len(v.Preferences)
 	r.alone = items == 1
+	if items == 0 && len(v.Errors) == 0 {
+		r.fault("value", "no messages, statuses, preferences or errors in it")
+		return
+	}
 	if items > 0 && !isID(r.numberID) {
 		r.fault("value", "no phone_number_id")
 		return
