@@ -91,29 +91,38 @@ func testModels(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(rest[0]); err != nil {
+		return fmt.Errorf("open the folder of the tests: %w", err)
+	} else if !info.IsDir() {
+		return usagef("want the folder of the tests, %s is a file", rest[0])
+	}
 	results, err := models.RunTests(ctx, os.DirFS(rest[0]), *pattern, models.TestOptions{
 		Open: warehouse.OpenScratch, Project: models.Project{Own: own, Settings: c.cfg.Models.Settings},
 	})
 	if err != nil {
 		return err
 	}
+	if len(results) == 0 {
+		return fmt.Errorf("no test is in %s: want files that end in .txtar, and a --run that matches one", rest[0])
+	}
 	if c.json {
-		return printJSON(c.stdout, results)
+		err = printJSON(c.stdout, results)
 	}
 	failed := 0
 	for _, r := range results {
-		switch {
-		case r.OK():
-			fmt.Fprintf(c.stdout, "ok    %s\n", r.File)
-		default:
+		verdict := "ok    " + r.File
+		if !r.OK() {
 			failed++
-			fmt.Fprintf(c.stdout, "FAIL  %s\n%s%s\n", r.File, r.Error, r.Diff)
+			verdict = "FAIL  " + r.File + "\n" + r.Error + r.Diff
+		}
+		if !c.json {
+			fmt.Fprintln(c.stdout, verdict)
 		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d tests fail", failed, len(results))
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%d of %d tests fail", failed, len(results))
 	}
-	return nil
+	return err
 }
 
 func lintModels(ctx context.Context, c *cli, args []string) error {
@@ -126,15 +135,17 @@ func lintModels(ctx context.Context, c *cli, args []string) error {
 			return err
 		}
 		if c.json {
-			return printJSON(c.stdout, findings)
+			err = printJSON(c.stdout, findings)
 		}
 		for _, f := range findings {
-			fmt.Fprintln(c.stdout, f)
+			if !c.json {
+				fmt.Fprintln(c.stdout, f)
+			}
 		}
-		if len(findings) > 0 {
-			return fmt.Errorf("%d findings", len(findings))
+		if err == nil && len(findings) > 0 {
+			err = fmt.Errorf("the models have %d findings", len(findings))
 		}
-		return nil
+		return err
 	})
 }
 
