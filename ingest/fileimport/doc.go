@@ -1,6 +1,7 @@
 // Package fileimport turns files into events: orders, customers, consents and
-// the history of messages of another tool, from delimited text, JSON and
-// Parquet, by columns that are named or guessed, or by an SQL select.
+// the history of messages of another tool, from delimited text, JSON,
+// Excel workbooks and Parquet, by columns that are named or guessed, or by an
+// SQL select.
 //
 // Its promises:
 //

@@ -65,6 +65,7 @@ func (r *run) run(ctx context.Context, publish Publish) (*Report, error) {
 	}
 	b := newBuilder(r.options, r.mapping)
 	b.preset = r.preset != nil
+	b.clock.serials = slices.ContainsFunc(r.inputs, func(in *input) bool { return in.format == formatWorkbook })
 	if err := r.decide(ctx, b); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ const (
 	formatNDJSON  format = "ndjson" // an object a line
 	formatJSON    format = "json"   // one array of objects, or objects one after another
 	formatParquet format = "parquet"
+	// formatWorkbook is Excel's, since 2007.
+	formatWorkbook format = "xlsx"
 )
 
 // input is a file of the import and what was found out about it.
@@ -52,7 +54,7 @@ func (in *input) unit() string {
 	switch in.format {
 	case formatJSON:
 		return "record"
-	case formatParquet:
+	case formatParquet, formatWorkbook:
 		return "row"
 	default:
 		return "line"
@@ -137,6 +139,9 @@ func (in *input) examine(o *Options) error {
 		in.format = formatParquet
 		return nil
 	}
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return in.examineZip(o)
+	}
 	if what := notATable(head); what != "" {
 		return refuse("%q is %s", in.name, what)
 	}
@@ -147,8 +152,7 @@ func (in *input) examine(o *Options) error {
 // notATable recognises files that people take for tables.
 func notATable(head []byte) string {
 	for magic, what := range map[string]string{
-		"PK\x03\x04":       "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
-		"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
+		"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password: save the sheet as CSV",
 		"%PDF":             "a PDF: export the table as CSV",
 		"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first, or use gzip",
 		"BZh":              "compressed with bzip2: unpack it first, or use gzip",

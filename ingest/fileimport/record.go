@@ -13,8 +13,8 @@ type record struct {
 	problem Reason
 }
 
-// recordReader reads a text file record by record; io.EOF ends it. Its two
-// implementations are delimited text and JSON.
+// recordReader reads a text file record by record; io.EOF ends it. Its
+// implementations are delimited text, JSON and workbooks.
 type recordReader interface {
 	next() (record, error)
 }
@@ -22,6 +22,9 @@ type recordReader interface {
 // openRecords opens a text file at its first record behind the headings. Its
 // fields stand in the order of the headings.
 func (in *input) openRecords(o *Options, progress func(int)) (recordReader, io.Closer, error) {
+	if in.format == formatWorkbook {
+		return in.openCells(o, progress)
+	}
 	if in.format != formatCSV {
 		return in.openJSON(o.Limits, in.headings, progress)
 	}

@@ -147,7 +147,7 @@ func (r *run) summarise(ctx context.Context, b *builder, unzoned int64) error {
 
 func (in *input) report() FileReport {
 	f := FileReport{Name: in.name, Format: string(in.format), Columns: len(in.headings), HeaderLine: in.headerLine}
-	if in.format != formatParquet {
+	if in.format != formatParquet && in.format != formatWorkbook {
 		f.Encoding = in.encoding
 	}
 	if in.format == formatCSV {
@@ -287,6 +287,9 @@ func (r *run) readings(b *builder, unzoned int64) []string {
 		list = append(list, "dates with the day first")
 	case b.clock.order == monthFirst:
 		list = append(list, "dates with the month first")
+	}
+	if b.clock.serials && r.options.TimeFormat == "" {
+		list = append(list, "times that are numbers as a spreadsheet's days")
 	}
 	if unzoned > 0 {
 		list = append(list, fmt.Sprintf("times without a zone as %s (%s rows)", r.options.TimeZone, thousands(unzoned)))
