@@ -3,6 +3,7 @@ package fileimport
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -232,7 +233,7 @@ func (in *input) readMark() error {
 	defer file.Close()
 	head, err := bufio.NewReader(text).Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read %q: %w", in.name, err)
+		return in.readFault(err)
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
@@ -256,10 +257,19 @@ func (in *input) openBytes(progress func(int)) (io.Reader, io.Closer, error) {
 	if in.gzip {
 		if r, err = gzip.NewReader(bufio.NewReaderSize(r, 64<<10)); err != nil {
 			f.Close()
-			return nil, nil, fmt.Errorf("unpack %q: %w", in.name, err)
+			return nil, nil, in.readFault(err)
 		}
 	}
 	return r, f, nil
+}
+
+// readFault is the error of reading the file; a broken archive is told in words.
+func (in *input) readFault(err error) error {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	if in.gzip && (corrupt || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader)) {
+		return refuse("%q is compressed, and broken or cut short: copy or export it again", in.name)
+	}
+	return fmt.Errorf("read %q: %w", in.name, err)
 }
 
 // openText opens the file's text in UTF-8, without a byte order mark.
@@ -270,7 +280,7 @@ func (in *input) openText(progress func(int)) (io.Reader, io.Closer, error) {
 	}
 	if _, err := io.CopyN(io.Discard, r, int64(in.bomBytes)); err != nil {
 		file.Close()
-		return nil, nil, fmt.Errorf("read %q: %w", in.name, err)
+		return nil, nil, in.readFault(err)
 	}
 	if in.decoder != nil {
 		r = transform.NewReader(r, in.decoder.NewDecoder())
@@ -311,7 +321,7 @@ func (in *input) openTable(skipLines int, progress func(int)) (r io.Reader, line
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		file.Close()
-		return nil, 0, nil, fmt.Errorf("read %q: %w", in.name, err)
+		return nil, 0, nil, in.readFault(err)
 	}
 	return buffered, line, file, nil
 }
@@ -334,7 +344,7 @@ func (in *input) sample(skipLines int) (sample []byte, whole bool, err error) {
 	defer file.Close()
 	sample, err = io.ReadAll(io.LimitReader(text, sniffBytes))
 	if err != nil {
-		return nil, false, fmt.Errorf("read %q: %w", in.name, err)
+		return nil, false, in.readFault(err)
 	}
 	return sample, len(sample) < sniffBytes, nil
 }
@@ -385,7 +395,7 @@ func (in *input) examineCSV(o *Options, sample []byte, whole bool) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %q: %w", in.name, err)
+		return in.readFault(err)
 	}
 	if first.problem != "" {
 		return refuse("%q: the headings in line %d cannot be read: %s", in.name, first.at, first.problem)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // mapping says where each field of the kind comes from. All files of an import
@@ -66,14 +67,14 @@ func mapColumns(o *Options, headings []string) (*mapping, error) {
 	if o.Kind == Orders && len(problems) == 0 && len(o.Columns) == 0 && !m.has("time") && !m.has("amount") {
 		return nil, refuse("this does not look like a file of orders: none of its headings (%s) is a time or an amount; if it is one, name its columns "+
 			"with --customer COLUMN --time COLUMN --amount COLUMN, or say --no-header if there are no headings, --skip-lines N if they stand further down",
-			listHeadings(headings))
+			foundHeadings(headings))
 	}
 	if o.Kind == Messages {
 		problems = append(problems, m.chooseMessageForm()...)
 	}
 	problems = append(problems, m.missing(o, problems)...)
 	if len(problems) > 0 {
-		problems = append(problems, "the headings found are "+listHeadings(headings)+
+		problems = append(problems, "the headings found are "+foundHeadings(headings)+
 			" (if that is a row of data, say --no-header; if the table begins further down, --skip-lines N)")
 		return nil, &Refusal{Problems: problems}
 	}
@@ -237,6 +238,24 @@ func listHeadings(headings []string) string {
 		quoted = append(quoted, strconv.Quote(h))
 	}
 	return strings.Join(quoted, ", ")
+}
+
+// foundHeadings are the headings in a message about them. Where one is rather a
+// value, an address or a long number, they are a row of a file that has none, and
+// no message may quote that.
+func foundHeadings(headings []string) string {
+	if slices.ContainsFunc(headings, func(h string) bool {
+		digits := len(h) - len(strings.Map(func(r rune) rune {
+			if unicode.IsDigit(r) {
+				return -1
+			}
+			return r
+		}, h))
+		return strings.ContainsRune(h, '@') || digits >= 7
+	}) {
+		return "a row that looks like data"
+	}
+	return listHeadings(headings)
 }
 
 // positions are where the mapped columns stand in a file with these headings.

@@ -102,7 +102,7 @@ func try(sample []byte, whole bool, d dialect) candidate {
 			c.columns = len(rec.fields)
 		}
 		records++
-		if rec.problem == "" && len(rec.fields) == c.columns {
+		if rec.problem == "" && (len(rec.fields) == c.columns || len(rec.fields) > c.columns && allBlank(rec.fields[c.columns:])) {
 			c.agree++
 		}
 	}

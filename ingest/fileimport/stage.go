@@ -132,7 +132,7 @@ func (s *stage) appendText(ctx context.Context, o *Options, table string, lead d
 		return appendRecords(ctx, a, lead, r, positions, reject)
 	})
 	if err != nil {
-		return fmt.Errorf("read %q: %w", in.name, err)
+		return in.readFault(err)
 	}
 	return nil
 }
