@@ -299,9 +299,36 @@ func (s *stage) createSheet(ctx context.Context, columns []string, statuses map[
 	return nil
 }
 
+// linesInPart is about how many rows of an export are gathered into orders at a
+// time. DuckDB keeps the texts of a group in memory.
+const linesInPart = 100_000
+
+// pickOrders makes the table picked of the rows of the sheet, which are counted,
+// and drops those.
+func (s *stage) pickOrders(ctx context.Context, lines *int64) error {
+	if err := s.db.QueryRowContext(ctx, "select count(*) from sheet").Scan(lines); err != nil {
+		return err
+	}
+	statements := []string{sqlPreset}
+	parts := *lines/linesInPart + 1
+	for part := range parts {
+		into := "insert into picked"
+		if part == 0 {
+			into = "create table picked as"
+		}
+		statements = append(statements, fmt.Sprintf("%s from pick(%d, %d)", into, parts, part))
+	}
+	for _, statement := range append(statements, "drop macro table pick", "drop table sheet") {
+		if err := s.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stagePreset makes orders and refunds of the sheet's rows.
 func (r *run) stagePreset(ctx context.Context) error {
-	if err := r.stage.exec(ctx, sqlPreset); err != nil {
+	if err := r.stage.pickOrders(ctx, &r.lines); err != nil {
 		return fmt.Errorf("make orders of the export's rows: %w", err)
 	}
 	fields := r.mapping.columnFields()
@@ -315,9 +342,8 @@ func (r *run) stagePreset(ctx context.Context) error {
 	if err := r.stage.exec(ctx, strings.Replace(sqlPresetStaged, "/* fields */", list.String(), 1)); err != nil {
 		return fmt.Errorf("stage the export's orders: %w", err)
 	}
-	err := r.stage.db.QueryRowContext(ctx, "select (select count(*) from sheet), (select count(*) from picked)").Scan(&r.lines, &r.orders)
-	if err != nil {
-		return fmt.Errorf("count the export's rows: %w", err)
+	if err := r.stage.db.QueryRowContext(ctx, "select count(*) from picked").Scan(&r.orders); err != nil {
+		return fmt.Errorf("count the export's orders: %w", err)
 	}
 	return r.judgePreset(ctx)
 }

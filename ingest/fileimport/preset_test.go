@@ -1,6 +1,7 @@
 package fileimport_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,6 +161,28 @@ func TestPresetTwice(t *testing.T) {
 	got = mustRun(t, orders(), name, later)
 	if got.Rejected != 1 || got.Money[0].Refunded != "35.00" {
 		t.Errorf("%d rejected, %+v", got.Rejected, got.Money)
+	}
+}
+
+// A large export is made into orders in parts: an order whose lines stand far
+// apart is one all the same.
+func TestPresetOverManyLines(t *testing.T) {
+	t.Parallel()
+	const n = 55_000
+	var text strings.Builder
+	text.WriteString("Name,Email,Financial Status,Currency,Total,Created at,Lineitem name,Lineitem quantity\n")
+	for i := range n {
+		fmt.Fprintf(&text, "#%d,c%d@shop.example,paid,EUR,2.50,2026-03-01,Mug,1\n", i, i%100)
+	}
+	for i := range n {
+		fmt.Fprintf(&text, "#%d,c%d@shop.example,,,,,Cup,1\n", i, i%100)
+	}
+	got := mustRun(t, orders(), writeFile(t, "large.csv", text.String()))
+	if p := got.Preset; p.Lines != 2*n || p.Orders != n || got.Good != n || got.Money[0].Amount != "137500.00" || got.Reach.Customers != 100 {
+		t.Errorf("%+v, %d good, %+v, %+v", p, got.Good, got.Money, got.Reach)
+	}
+	if items, ok := data(t, got.events[n-1])["items"].([]any); !ok || len(items) != 2 {
+		t.Errorf("items of the last order: %v", items)
 	}
 }
 

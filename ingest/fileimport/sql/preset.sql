@@ -1,6 +1,7 @@
 -- The orders of a shop's export. It has a row for each line of an order; what
 -- holds for the whole order stands on the first of its rows, or on all of them.
-create table picked as
+-- The orders are made in parts, since what is gathered of them stays in memory.
+create macro pick(parts, part) as table
 with lines as (
     select
         sheet.file_no,
@@ -26,6 +27,7 @@ with lines as (
         try_cast(trim(sheet.item_quantity) as double) as item_quantity,
         try_cast(trim(sheet.item_price) as decimal(18, 4)) as item_price
     from sheet
+    where hash(sheet.file_no, coalesce(nullif(trim(sheet.order_id), ''), 'row ' || sheet.at_line)) % parts = part
 ),
 
 orders as (
@@ -51,10 +53,10 @@ orders as (
                 'quantity': item_quantity, 'price': item_price
             } order by at_line) filter (item_name is not null or item_sku is not null)
         )::varchar as items,
-        greatest(
-            count(distinct customer), count(distinct "time"), count(distinct amount),
-            count(distinct currency), count(distinct status), count(distinct refunded)
-        ) > 1 as is_contradicted
+        coalesce(
+            min(customer) <> max(customer) or min("time") <> max("time") or min(amount) <> max(amount)
+            or min(currency) <> max(currency) or min(status) <> max(status) or min(refunded) <> max(refunded), false
+        ) as is_contradicted
     from lines
     group by file_no, coalesce(order_id, 'row ' || at_line)
 )
