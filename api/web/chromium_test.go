@@ -22,6 +22,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"golang.org/x/text/language"
+
+	"github.com/goodhour/goodhour/api/web/report"
 )
 
 // screenshots is where the pictures go, for someone to look at.
@@ -72,11 +75,15 @@ func TestChromium(t *testing.T) {
 		"empty-hours": empty + "/hours", "empty-campaigns": empty + "/campaigns", "empty-customers": empty + "/customers",
 		"live-campaigns": live + "/campaigns", "live-campaign": live + "/campaigns/spring?still=1", // axe is slower than its refresh may be
 	}
+	for _, tag := range report.Languages() {
+		addresses["report-"+tag.String()] = writeReport(t, w.filled, tag.String()+".html", tag)
+	}
+	addresses["report-empty"] = writeReport(t, w.empty, "empty.html", language.English)
 	axe, err := os.ReadFile("testdata/axe/axe.min.js")
 	if err != nil {
 		t.Fatalf("%v; api/web/fetch.sh axe gets it", err)
 	}
-	main := []string{"overview", "segments", "hours", "live-campaign"}
+	main := []string{"overview", "segments", "hours", "live-campaign", "report-en", "report-zh-Hans"}
 	browser := startChromium(t)
 	for _, l := range []look{
 		{name: "light-1280", width: 1280},
@@ -210,7 +217,11 @@ func visit(browser context.Context, t *testing.T, l look, address, picture, axe 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Listen(tab, against.listen("http://"+target.Host)); err != nil {
+	own := "http://" + target.Host
+	if target.Scheme == "file" {
+		own = address // a report loads nothing but itself
+	}
+	if err := chromedp.Listen(tab, against.listen(own)); err != nil {
 		t.Fatal(err)
 	}
 	prepare(tab, t, l)
@@ -273,4 +284,15 @@ func call[P, R any](tab context.Context, t *testing.T, command cdp.Command[P, R]
 	if _, err := chromedp.Call(tab, command, params); err != nil {
 		t.Fatalf("%s: %v", command.Method, err)
 	}
+}
+
+// writeReport writes the report to a file, for a browser to open.
+func writeReport(t *testing.T, data, name string, tag language.Tag) (address string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	written := reportOf(t, data, report.Options{Files: []string{"orders.csv"}, Again: []string{"orders.csv"}, Language: tag, Version: "test"})
+	if err := os.WriteFile(file, []byte(written), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + file
 }
