@@ -34,7 +34,8 @@ func runImport(ctx context.Context, c *cli, args []string) error {
 		return usagef("say what the files hold: %s", strings.Join(kinds, ", "))
 	}
 	kind := fileimport.Kind(args[0])
-	flags, f := newImportFlags(c, kind)
+	flags, f := newImportFlags(c, "import "+string(kind), kind)
+	flags.BoolVar(&f.options.DryRun, "dry-run", false, "report what would happen and publish nothing")
 	files, err := parseMixed(flags, args[1:])
 	if err != nil {
 		return err
@@ -123,11 +124,12 @@ func printDoubts(ctx context.Context, c *cli, reader *warehouse.Reader) error {
 	return nil
 }
 
-func newImportFlags(c *cli, kind fileimport.Kind) (*flag.FlagSet, *importFlags) {
+// newImportFlags are the flags by which a command is told how to read files.
+func newImportFlags(c *cli, command string, kind fileimport.Kind) (*flag.FlagSet, *importFlags) {
 	f := &importFlags{columns: make(map[string]*string)}
 	o := &f.options
 	o.Kind, o.Now = kind, c.now().UTC()
-	flags := newFlags(c, "import "+string(kind))
+	flags := newFlags(c, command)
 	flags.StringVar(&o.Source, "source", "", "`NAME` of the system that the files come from: part of the events' ids (default: "+string(kind)+")")
 	flags.StringVar(&o.Select, "select", "", "one `SQL` select over the view file whose columns are the fields below")
 	flags.StringVar(&o.Preset, "preset", "", "shop whose order export the files are: "+strings.Join(fileimport.Presets(), ", ")+"; none for a bare table (default: recognised by the headings)")
@@ -140,7 +142,6 @@ func newImportFlags(c *cli, kind fileimport.Kind) (*flag.FlagSet, *importFlags) 
 	flags.StringVar(&o.Encoding, "encoding", "", "`NAME` of the files' encoding (default UTF-8, or by the byte order mark)")
 	flags.IntVar(&o.SkipLines, "skip-lines", 0, "`N` lines to pass over before the headings")
 	flags.BoolVar(&o.NoHeader, "no-header", false, "the first line is data; the columns are column1, column2, ...")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "report what would happen and publish nothing")
 	flags.Var(&f.values, "value", "`FIELD=VALUE` for every row, where there is no column; may be repeated")
 	for _, field := range fileimport.Fields(kind) {
 		f.columns[field.Name] = flags.String(strings.ReplaceAll(field.Name, "_", "-"), "",
@@ -178,9 +179,18 @@ func (f *importFlags) complete(c *cli, flags *flag.FlagSet) error {
 	return nil
 }
 
-// importThrough publishes the files' events to the topics, waits until they
-// are loaded, and runs the models.
+// importThrough brings the files' events into the warehouse and runs the models.
 func importThrough(ctx context.Context, c *cli, o operator, files []string, options fileimport.Options) (*fileimport.Report, error) {
+	report, err := importEvents(ctx, c, o, files, options)
+	if err == nil {
+		_, err = o.Publish(ctx, publishRequest{})
+	}
+	return report, err
+}
+
+// importEvents publishes the files' events to the topics and waits until they
+// are loaded.
+func importEvents(ctx context.Context, c *cli, o operator, files []string, options fileimport.Options) (*fileimport.Report, error) {
 	// Staged rows are personal: they lie where the data lies, and what a kill
 	// leaves is removed when the data directory is opened again.
 	options.Limits.TempDir = tempPath(&c.cfg)
@@ -208,11 +218,7 @@ func importThrough(ctx context.Context, c *cli, o operator, files []string, opti
 	if err = errors.Join(err, producer.Close()); err != nil {
 		return report, err
 	}
-	if err := o.WaitForEnd(ctx); err != nil {
-		return report, err
-	}
-	_, err = o.Publish(ctx, publishRequest{})
-	return report, err
+	return report, o.WaitForEnd(ctx)
 }
 
 // finish prints the report, which is there also beside an error.

@@ -68,6 +68,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(fo
 
 func commands() []command {
 	return []command{
+		{"try", "[flags] FILE...", "a first look at a file of orders: a report to forward and the dashboard; nothing is sent or kept", "", runTry},
 		{"serve", "", "run everything in one process: loading, models, sending, API, dashboard", "", runServe},
 		{"import", "orders|customers|consents|messages FILE...", "turn files (CSV, JSON, Parquet) into events", "\ngoodhour import orders -h shows the flags.\n", runImport},
 		{"publish", "[--as-of TIME]", "run the models on what is loaded and publish the file that everybody reads", "", runPublish},
