@@ -55,7 +55,7 @@ func runTry(ctx context.Context, c *cli, args []string) (err error) {
 	if err := f.complete(c, flags); err != nil {
 		return err
 	}
-	if t.tag, err = language.Parse(o.language); err != nil {
+	if t.tag, err = language.Parse(o.language); err != nil || !slices.ContainsFunc(report.Languages(), sameLanguage(t.tag)) {
 		return usagef("--language %s: want en or zh", o.language)
 	}
 	if info, err := os.Stat(filepath.Dir(o.report)); err != nil || !info.IsDir() {
@@ -81,6 +81,16 @@ func runTry(ctx context.Context, c *cli, args []string) (err error) {
 		}
 	}()
 	return t.run(ctx, &kept)
+}
+
+// sameLanguage tells whether another tag is of the same language, whatever its
+// region or script.
+func sameLanguage(tag language.Tag) func(language.Tag) bool {
+	base, _ := tag.Base()
+	return func(other language.Tag) bool {
+		its, _ := other.Base()
+		return its == base
+	}
 }
 
 // tryData makes the data directory of a trial, and says how to take it back.
