@@ -84,11 +84,27 @@ type ExportOptions struct {
 // What was written before an error must be thrown away. Where w fails, its
 // error is returned; every other one is a *QueryError.
 func (r *Reader) Export(ctx context.Context, w io.Writer, format Format, source Source, options ExportOptions) (int64, error) {
+	return r.limitedExport(ctx, func(ctx context.Context) (_ int64, err error) {
+		p, err := r.plan(ctx, format, source)
+		if err != nil {
+			return 0, err
+		}
+		s, err := r.exports.take(ctx)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { r.exports.give(s, err) }()
+		return s.export(ctx, w, format, p, source.Args, options)
+	})
+}
+
+// limitedExport runs an export within its limits and explains its error.
+func (r *Reader) limitedExport(ctx context.Context, export func(context.Context) (int64, error)) (int64, error) {
 	limits := r.limits
 	limits.Timeout, limits.Queries = limits.ExportTimeout, limits.Exports
 	running, cancel := withTimeout(ctx, limits.Timeout)
 	defer cancel()
-	n, err := r.export(running, w, format, source, options)
+	n, err := export(running)
 	if failed, ok := errors.AsType[*writeError](err); ok {
 		return n, failed.err
 	}
@@ -103,26 +119,15 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
 
-func (r *Reader) export(
-	ctx context.Context, w io.Writer, format Format, source Source, options ExportOptions,
-) (_ int64, err error) {
-	if format != Arrow && copyOptions[format] == "" {
-		return 0, &QueryError{Kind: QuerySyntax, Message: fmt.Sprintf("there is no format %q", format), Hint: fmt.Sprintf("want one of %v", Formats())}
-	}
-	p, err := r.plan(ctx, source)
-	if err != nil {
-		return 0, err
-	}
+// export writes what the plan reads.
+func (s *seat) export(
+	ctx context.Context, w io.Writer, format Format, p exportPlan, args []any, options ExportOptions,
+) (int64, error) {
 	query := p.project(format, options)
-	s, err := r.exports.take(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { r.exports.give(s, err) }()
 	session := s.instance.Session()
 	defer session.Close()
 	if format == Arrow {
-		return writeArrow(ctx, w, session, query, source.Args)
+		return writeArrow(ctx, w, session, query, args)
 	}
 	if format == CSV && options.BOM {
 		if _, err := io.WriteString(w, "\ufeff"); err != nil {
@@ -130,7 +135,7 @@ func (r *Reader) export(
 		}
 	}
 	copying := fmt.Sprintf("%s, preserve_order %t", copyOptions[format], p.ordered)
-	return s.copyOut(ctx, w, session, query, copying, source.Args)
+	return s.copyOut(ctx, w, session, query, copying, args)
 }
 
 // copyOptions are the options of DuckDB's COPY.
@@ -158,7 +163,10 @@ const isOrdered = `select coalesce(list_contains(
 
 // plan looks at a source where there is no file to be read or written at all. A
 // relation's name is looked up, never put into SQL as it came.
-func (r *Reader) plan(ctx context.Context, source Source) (_ exportPlan, err error) {
+func (r *Reader) plan(ctx context.Context, format Format, source Source) (_ exportPlan, err error) {
+	if format != Arrow && copyOptions[format] == "" {
+		return exportPlan{}, &QueryError{Kind: QuerySyntax, Message: fmt.Sprintf("there is no format %q", format), Hint: fmt.Sprintf("want one of %v", Formats())}
+	}
 	p := exportPlan{limit: source.Limit}
 	if source.Relation == "" {
 		if err := checkExportSQL(source.SQL); err != nil {

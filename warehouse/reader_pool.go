@@ -94,6 +94,12 @@ func (p *pool) give(s *seat, err error) {
 	<-p.places
 }
 
+// discard takes a seat back that nobody may use again.
+func (p *pool) discard(s *seat) {
+	_ = s.close()
+	<-p.places
+}
+
 // breaks tells whether DuckDB gave an instance up: after a fatal error, and
 // after one of its own bugs, it answers every query with an error.
 func breaks(err error) bool {
