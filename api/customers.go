@@ -28,8 +28,7 @@ type customerAnswer struct {
 }
 
 func (s *Server) getCustomer(w http.ResponseWriter, r *http.Request) error {
-	include, err := choice(r, "include", "", "personal")
-	if err != nil {
+	if err := s.checkPersonal(r); err != nil {
 		return err
 	}
 	limit, err := wholeNumber(r, "timeline", timelineStandard, timelineMost)
@@ -37,9 +36,6 @@ func (s *Server) getCustomer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	info := requestOf(r.Context())
-	if include == "personal" && !info.principal.has(ScopePII) {
-		return problemf(problemForbidden, "include=personal needs the scope %s.", ScopePII)
-	}
 	candidates, err := s.identitiesOf(r, &info.principal)
 	if err != nil {
 		return err
@@ -61,7 +57,7 @@ func (s *Server) getCustomer(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		answer := customerAnswer{asOf: asOfOf(reader), Customer: customers[0], Timeline: timeline}
-		if include == "" {
+		if !wantsPersonal(r) {
 			return writeJSON(w, http.StatusOK, answer)
 		}
 		return s.answerPersonal(w, r, id, answer)
@@ -83,6 +79,13 @@ func (s *Server) answerPersonal(w http.ResponseWriter, r *http.Request, id ident
 			}
 		}
 		return writeJSON(w, http.StatusOK, answer)
+	})
+}
+
+// getCustomers lists everybody.
+func (s *Server) getCustomers(w http.ResponseWriter, r *http.Request) error {
+	return s.published(w, func(reader *warehouse.Reader) error {
+		return s.answerList(w, r, reader, customerList{name: "customers", sql: "from marts.customers"})
 	})
 }
 

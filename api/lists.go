@@ -2,9 +2,9 @@ package api
 
 import (
 	"bufio"
-	"context"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,20 +28,23 @@ type customerList struct {
 	args []any
 }
 
-// exportFormats are those of the parameter format, besides json.
+// exportFormats are those of the parameter format, besides json, which is paged.
 func exportFormats() map[string]warehouse.Format {
 	return map[string]warehouse.Format{
-		"csv": warehouse.CSV, "parquet": warehouse.Parquet, "arrow": warehouse.Arrow,
+		"csv": warehouse.CSV, "parquet": warehouse.Parquet, "arrow": warehouse.Arrow, "json-all": warehouse.JSON,
 	}
 }
 
 // answerList answers with a page in JSON or the whole list in another format.
 func (s *Server) answerList(w http.ResponseWriter, r *http.Request, reader *warehouse.Reader, list customerList) error {
-	format, err := choice(r, "format", "json", "csv", "parquet", "arrow")
+	format, err := choice(r, "format", "json", "json-all", "csv", "parquet", "arrow")
 	if err != nil {
 		return err
 	}
 	if format == "json" {
+		if wantsPersonal(r) {
+			return problemf(problemInvalidParameter, "include: personal is for the formats that come whole: csv, parquet, json-all, arrow.")
+		}
 		return s.answerPage(w, r, reader, list)
 	}
 	for _, name := range []string{"cursor", "limit"} {
@@ -141,12 +144,33 @@ func (s *Server) answerExport(w http.ResponseWriter, r *http.Request, reader *wa
 		return err
 	}
 	day := reader.Info().AsOf.UTC().Format("2006-01-02")
-	name := strings.NewReplacer(":", "-", ",", "_").Replace(list.name) + "_" + day + "." + format
+	name := strings.NewReplacer(":", "-", ",", "_").Replace(list.name) + "_" + day + "." + strings.TrimSuffix(format, "-all")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	source := warehouse.Source{SQL: list.sql, Args: list.args}
-	n, err := stream(r.Context(), w, r, reader, exportFormats()[format], source, options)
+	kind := exportFormats()[format]
+	n, err := stream(w, r, kind, func(out io.Writer) (int64, error) {
+		if wantsPersonal(r) {
+			return reader.ExportPersonal(r.Context(), out, kind, source, options, s.people)
+		}
+		return reader.Export(r.Context(), out, kind, source, options)
+	})
 	requestOf(r.Context()).count = n
 	return err
+}
+
+// wantsPersonal: the request asks for phone, e-mail and name too.
+func wantsPersonal(r *http.Request) bool { return r.URL.Query().Get("include") == includePersonal }
+
+// checkPersonal refuses a request for personal data that may not have it.
+func (s *Server) checkPersonal(r *http.Request) error {
+	include, err := choice(r, "include", "", includePersonal)
+	if err != nil || include == "" {
+		return err
+	}
+	if p := requestOf(r.Context()).principal; !p.has(ScopePII) {
+		return problemf(problemForbidden, "include=personal needs the scope %s: goodhour key create NAME --scopes %s,%s.", ScopePII, ScopeExport, ScopePII)
+	}
+	return nil
 }
 
 // csvOptions reads the parameter csv: how texts stand in a CSV file. A text
@@ -164,10 +188,7 @@ func csvOptions(r *http.Request, format string) (warehouse.ExportOptions, error)
 const streamBuffer = 64 << 10
 
 // stream writes an export and returns its rows.
-func stream(
-	ctx context.Context, w http.ResponseWriter, r *http.Request,
-	reader *warehouse.Reader, format warehouse.Format, source warehouse.Source, options warehouse.ExportOptions,
-) (int64, error) {
+func stream(w http.ResponseWriter, r *http.Request, format warehouse.Format, export func(io.Writer) (int64, error)) (int64, error) {
 	if format == warehouse.Arrow && !arrowBuilt {
 		return 0, problemf(problemNoArrow, "format: arrow is not there.")
 	}
@@ -176,7 +197,7 @@ func stream(
 		return 0, nil
 	}
 	out := bufio.NewWriterSize(w, streamBuffer)
-	n, err := reader.Export(ctx, out, format, source, options)
+	n, err := export(out)
 	if err != nil {
 		return n, err
 	}

@@ -215,7 +215,10 @@ func (s *Server) audited(w response, r *http.Request, info *request) error {
 	if !rt.effect && rt.scope != ScopeExport {
 		return rt.handle(s, w, r)
 	}
-	return s.witnessed(w, info, AuditEntry{Target: auditTarget(r)}, func() error { return rt.handle(s, w, r) })
+	if err := s.checkPersonal(r); err != nil {
+		return err
+	}
+	return s.witnessed(w, info, AuditEntry{Target: auditTarget(r), Personal: wantsPersonal(r)}, func() error { return rt.handle(s, w, r) })
 }
 
 // witnessed acts between the two lines of the audit log.

@@ -37,7 +37,7 @@ const (
 
 func routes() []route {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
-	list := []string{"format", "cursor", "limit", "csv"}
+	list := []string{"format", "cursor", "limit", "csv", "include"}
 	return []route{
 		{method: get, path: "/livez", handle: (*Server).getLive},
 		{method: get, path: "/readyz", handle: (*Server).getReady},
@@ -51,6 +51,7 @@ func routes() []route {
 		{method: get, path: "/v1/audiences", scope: ScopeRead, handle: (*Server).getAudiences},
 		{method: get, path: "/v1/audiences/{name}/customers", scope: ScopeExport, query: list, handle: (*Server).getAudienceCustomers},
 
+		{method: get, path: "/v1/customers", scope: ScopeExport, query: list, handle: (*Server).getCustomers},
 		{method: get, path: "/v1/customers/{id}", scope: ScopeRead, query: []string{"include", "timeline"}, handle: (*Server).getCustomer},
 		{
 			method: post, path: "/v1/customers", scope: ScopeWrite, query: []string{"source", "invalid"}, effect: true,

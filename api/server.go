@@ -39,6 +39,9 @@ type Personal struct {
 	Emails []string `json:"emails,omitempty"`
 }
 
+// includePersonal is the value of the parameter include that asks for personal data.
+const includePersonal = "personal"
+
 // Config is what a server is made of.
 type Config struct {
 	// Library holds the published files. Required.
@@ -57,6 +60,8 @@ type Config struct {
 	RequireKey bool
 	// Personal answers include=personal; nil means that nothing is known.
 	Personal PersonalReader
+	// People adds include=personal to lists of customers. Required.
+	People warehouse.PersonalSource
 	// Campaigns plans and steers; nil: no account is configured.
 	Campaigns *campaign.Service
 	// Accounts are the names of the configured accounts; Templates an account's
@@ -128,6 +133,7 @@ type Server struct {
 	audit      *Audit
 	requireKey bool
 	personal   PersonalReader
+	people     warehouse.PersonalSource
 	status     func(ctx context.Context) Status
 	now        func() time.Time
 	log        *slog.Logger
@@ -159,6 +165,7 @@ func New(cfg Config) (*Server, error) {
 	need(cfg.Keyer != nil, "keyer")
 	need(cfg.Keys != nil, "key file")
 	need(cfg.Audit != nil, "audit log")
+	need(cfg.People != nil, "source of personal data")
 	need(cfg.Status != nil, "status")
 	need(cfg.Now != nil, "clock")
 	need(cfg.Logger != nil, "logger")
@@ -177,7 +184,7 @@ func New(cfg Config) (*Server, error) {
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
 		library: cfg.Library, publisher: cfg.Publisher, keyer: cfg.Keyer, namespace: cfg.CustomerNamespace,
-		keys: cfg.Keys, audit: cfg.Audit, requireKey: cfg.RequireKey, personal: cfg.Personal, status: cfg.Status,
+		keys: cfg.Keys, audit: cfg.Audit, requireKey: cfg.RequireKey, personal: cfg.Personal, people: cfg.People, status: cfg.Status,
 		now: cfg.Now, log: cfg.Logger, version: cfg.Version, limits: limits, openapi: openapi,
 		rates: newRateLimits(limits.RequestsPerSecond, limits.Burst), answers: newIdempotency(),
 		bodies: &budget{most: limits.BodyBytes}, webhooks: newWebhooks(&cfg), pages: cfg.Pages,

@@ -71,6 +71,7 @@ func setupIn(t testing.TB, data string, options ...option) *bundle {
 	b.keys = openKeys(t, filepath.Join(data, "keys.json"), b.clock.now)
 	cfg := Config{
 		Library: b.library, Publisher: b.producer(), Keyer: testKeyer(), Keys: b.keys,
+		People: warehousetest.New(t),
 		Audit:  OpenAudit(filepath.Join(data, "audit.log"), b.clock.now),
 		Status: func(context.Context) Status { return Status{} },
 		Now:    b.clock.now, Logger: slog.New(slog.NewJSONHandler(b.log, nil)), Version: "v1.2.3",

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func (s *Server) postSQL(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	format, known := exportFormats()[in.Format]
-	if !known && in.Format != "json" {
+	if in.Format == "json-all" || !known && in.Format != "json" {
 		return problemf(problemInvalidBody, "format: want json, csv, parquet or arrow.")
 	}
 	return s.published(w, func(reader *warehouse.Reader) error {
@@ -61,7 +62,9 @@ func (s *Server) postSQL(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), sqlExportTimeout)
 		defer cancel()
 		source := warehouse.Source{SQL: in.SQL, Args: args, Limit: int64(in.MaxRows)}
-		_, err := stream(ctx, w, r, reader, format, source, warehouse.ExportOptions{RawCells: true})
+		_, err := stream(w, r, format, func(out io.Writer) (int64, error) {
+			return reader.Export(ctx, out, format, source, warehouse.ExportOptions{RawCells: true})
+		})
 		return sqlProblem(err)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/goodhour/goodhour/api"
@@ -86,7 +85,8 @@ func (a *app) api() (*api.Server, error) {
 		Publisher:     a.producer,
 		Keyer:         a.keyer,
 		Keys:          keys,
-		Audit:         api.OpenAudit(filepath.Join(a.cfg.Data, "audit.log"), a.now),
+		People:        a.warehouse,
+		Audit:         api.OpenAudit(auditPath(a.cfg.Data), a.now),
 		RequireKey:    a.cfg.API.RequireKey,
 		Status:        a.status,
 		Campaigns:     a.sending.campaigns,

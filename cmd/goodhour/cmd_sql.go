@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/goodhour/goodhour/api"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -47,7 +49,9 @@ func runSQL(ctx context.Context, c *cli, args []string) error {
 			}
 			return table.WriteText(c.stdout)
 		}
-		return exportTo(ctx, c, reader, *format, *out, warehouse.Source{SQL: query})
+		return exportTo(c, reader, *format, *out, 0o644, func(w io.Writer, f warehouse.Format, options warehouse.ExportOptions) (int64, error) {
+			return reader.Export(ctx, w, f, warehouse.Source{SQL: query}, options)
+		})
 	})
 }
 
@@ -55,6 +59,7 @@ func runSQL(ctx context.Context, c *cli, args []string) error {
 func runExport(ctx context.Context, c *cli, args []string) error {
 	flags := newFlags(c, "export")
 	format, out := outputFlags(flags.String)
+	pii := flags.Bool("pii", false, "add name, phone and e-mail of each customer; it is in the audit log")
 	rest, err := parseMixed(flags, args)
 	if err != nil {
 		return err
@@ -62,13 +67,52 @@ func runExport(ctx context.Context, c *cli, args []string) error {
 	if len(rest) > 1 {
 		return usagef("name one relation")
 	}
+	if *pii && len(rest) == 0 {
+		return usagef("--pii: name a relation of customers, such as marts.customers")
+	}
 	return withPublished(ctx, c, func(reader *warehouse.Reader) error {
 		if len(rest) == 0 {
 			return listRelations(c, reader)
 		}
-		return exportTo(ctx, c, reader, *format, *out, warehouse.Source{Relation: rest[0]})
+		source := warehouse.Source{Relation: rest[0]}
+		if *pii {
+			return exportPersonal(ctx, c, reader, *format, *out, source)
+		}
+		return exportTo(c, reader, *format, *out, 0o644, func(w io.Writer, f warehouse.Format, options warehouse.ExportOptions) (int64, error) {
+			return reader.Export(ctx, w, f, source, options)
+		})
 	})
 }
+
+// exportPersonal writes a relation with the personal data of its customers,
+// which only the process that has the data directory open can read, between
+// two lines of the audit log.
+func exportPersonal(ctx context.Context, c *cli, reader *warehouse.Reader, format, out string, source warehouse.Source) error {
+	if _, known := reader.Relation(source.Relation); !known {
+		return usagef("the published file has no relation %q; goodhour export lists them", source.Relation)
+	}
+	return withOperator(ctx, c, func(o operator) error {
+		audit := api.OpenAudit(auditPath(c.cfg.Data), c.now)
+		entry := api.AuditEntry{
+			RequestID: rand.Text(), Stage: "begin", Actor: "local", Action: "export --pii", Target: source.Relation, Personal: true,
+		}
+		if err := audit.Append(entry); err != nil {
+			return err
+		}
+		err := exportTo(c, reader, format, out, 0o600, func(w io.Writer, f warehouse.Format, options warehouse.ExportOptions) (n int64, err error) {
+			n, err = reader.ExportPersonal(ctx, w, f, source, options, o)
+			entry.Count = n
+			return n, err
+		})
+		entry.Stage, entry.Result = "end", "done"
+		if err != nil {
+			entry.Result = "failed"
+		}
+		return errors.Join(err, audit.Append(entry))
+	})
+}
+
+func auditPath(data string) string { return filepath.Join(data, "audit.log") }
 
 func outputFlags(text func(name, value, usage string) *string) (format, out *string) {
 	format = text("format", "", "csv, json, ndjson, parquet or arrow (default: by the ending of --out, else csv)")
@@ -95,8 +139,13 @@ func withPublished(ctx context.Context, c *cli, do func(*warehouse.Reader) error
 	return errors.Join(do(reader), reader.Close())
 }
 
-// exportTo writes a result to a file, whole or not at all, or to standard output.
-func exportTo(ctx context.Context, c *cli, reader *warehouse.Reader, format, out string, source warehouse.Source) error {
+// exporting writes a result in a format.
+type exporting func(w io.Writer, f warehouse.Format, options warehouse.ExportOptions) (int64, error)
+
+// exportTo writes a result to a file, whole or not at all, or to standard
+// output. A CSV file begins with the mark that Excel needs to see UTF-8; a
+// stream has none, because programs read it.
+func exportTo(c *cli, reader *warehouse.Reader, format, out string, mode os.FileMode, export exporting) error {
 	if format == "" {
 		format = strings.TrimPrefix(filepath.Ext(out), ".")
 		if format == "" {
@@ -108,10 +157,10 @@ func exportTo(ctx context.Context, c *cli, reader *warehouse.Reader, format, out
 		return usagef("want a format of %v, got %q", warehouse.Formats(), format)
 	}
 	if out == "" {
-		_, err := reader.Export(ctx, c.stdout, f, source, warehouse.ExportOptions{})
+		_, err := export(c.stdout, f, warehouse.ExportOptions{})
 		return err
 	}
-	n, err := exportToFile(ctx, reader, out, f, source)
+	n, err := exportToFile(out, f, mode, export)
 	if err != nil {
 		return err
 	}
@@ -119,7 +168,7 @@ func exportTo(ctx context.Context, c *cli, reader *warehouse.Reader, format, out
 	return nil
 }
 
-func exportToFile(ctx context.Context, reader *warehouse.Reader, out string, f warehouse.Format, source warehouse.Source) (n int64, err error) {
+func exportToFile(out string, f warehouse.Format, mode os.FileMode, export exporting) (n int64, err error) {
 	temp, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", out, err)
@@ -130,8 +179,8 @@ func exportToFile(ctx context.Context, reader *warehouse.Reader, out string, f w
 		}
 	}()
 	buffered := bufio.NewWriterSize(temp, 1<<20)
-	n, err = reader.Export(ctx, buffered, f, source, warehouse.ExportOptions{BOM: f == warehouse.CSV})
-	if err = errors.Join(err, buffered.Flush(), temp.Chmod(0o644), temp.Close()); err != nil {
+	n, err = export(buffered, f, warehouse.ExportOptions{BOM: f == warehouse.CSV})
+	if err = errors.Join(err, buffered.Flush(), temp.Chmod(mode), temp.Close()); err != nil {
 		return 0, err
 	}
 	if err := os.Rename(temp.Name(), out); err != nil {

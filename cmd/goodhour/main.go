@@ -73,7 +73,7 @@ func commands() []command {
 		{"import", "orders|customers|consents|messages FILE...", "turn files (CSV, JSON, Parquet) into events", "\ngoodhour import orders -h shows the flags.\n", runImport},
 		{"publish", "[--as-of TIME]", "run the models on what is loaded and publish the file that everybody reads", "", runPublish},
 		{"sql", "[--format F] [--out FILE] QUERY", "a select on the published file", "", runSQL},
-		{"export", "[--format F] [--out FILE] RELATION", "a whole relation of the published file; without a name, the list", "", runExport},
+		{"export", "[--format F] [--out FILE] [--pii] RELATION", "a whole relation of the published file; without a name, the list", "", runExport},
 		{"models", "run|test DIR|lint|graph", "the SQL models and your own beside them", "", runModels},
 		{"campaign", strings.Join(campaignVerbNames(), "|") + " ...", "plan a campaign, approve it, watch it, ask why", campaignHelp(), runCampaign},
 		{"template", "sync ACCOUNT|list ACCOUNT", "the templates that an account has at its provider", templateHelp, runTemplate},

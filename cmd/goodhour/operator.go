@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goodhour/goodhour/ingest"
+	"github.com/goodhour/goodhour/ingest/identity"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -26,6 +27,13 @@ type operator interface {
 	DeadLetters(ctx context.Context, filter warehouse.DeadLetterFilter) ([]warehouse.DeadLetterSummary, error)
 	DeadLetter(ctx context.Context, id int64) (deadLetterInfo, error)
 	ReplayDeadLetter(ctx context.Context, id int64) error
+	// Personal is for exports with --pii.
+	warehouse.PersonalSource
+}
+
+type personalRequest struct {
+	People [][]identity.ID `json:"people"`
+	Fields []string        `json:"fields"`
 }
 
 type logInfo struct {
@@ -193,6 +201,10 @@ func (a *app) ReplayDeadLetter(ctx context.Context, id int64) error {
 	return a.producer.ReplayDeadLetter(ctx, a.warehouse, id)
 }
 
+func (a *app) Personal(ctx context.Context, people [][]identity.ID, fields []string) ([]map[string]string, error) {
+	return a.warehouse.Personal(ctx, people, fields)
+}
+
 // The paths of the control socket, beside those of the API.
 const (
 	pathLog         = "/operator/log"
@@ -203,6 +215,7 @@ const (
 	pathDeadLetters = "/operator/deadletters/list"
 	pathDeadLetter  = "/operator/deadletters/show"
 	pathReplay      = "/operator/deadletters/replay"
+	pathPersonal    = "/operator/personal"
 )
 
 // controlHandler answers what controlClient asks, and the API's own requests.
@@ -218,6 +231,9 @@ func controlHandler(o operator, api http.Handler) http.Handler {
 	handle(mux, pathDeadLetter, o.DeadLetter)
 	handle(mux, pathReplay, func(ctx context.Context, id int64) (struct{}, error) {
 		return struct{}{}, o.ReplayDeadLetter(ctx, id)
+	})
+	handle(mux, pathPersonal, func(ctx context.Context, r personalRequest) ([]map[string]string, error) {
+		return o.Personal(ctx, r.People, r.Fields)
 	})
 	mux.Handle("/", api)
 	return mux
@@ -256,6 +272,10 @@ func (c *controlClient) WaitForEnd(ctx context.Context) error {
 
 func (c *controlClient) Publish(ctx context.Context, r publishRequest) (*publication, error) {
 	return ask[publishRequest, *publication](ctx, c, pathPublish, r)
+}
+
+func (c *controlClient) Personal(ctx context.Context, people [][]identity.ID, fields []string) ([]map[string]string, error) {
+	return ask[personalRequest, []map[string]string](ctx, c, pathPersonal, personalRequest{people, fields})
 }
 
 func (c *controlClient) Offsets(ctx context.Context) ([]partitionInfo, error) {
