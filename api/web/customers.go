@@ -22,6 +22,7 @@ type customersBody struct {
 	Nobody  bool
 	Several []customerLink
 	Warmest table
+	Exports exports
 }
 
 type customerLink struct{ Text, Link string }
@@ -34,7 +35,7 @@ func (p *Pages) customers(r *request) (view, error) {
 		return p.unpublished(r, title), nil
 	}
 	query := strings.TrimSpace(r.URL.Query().Get("q"))
-	body := customersBody{Query: query}
+	body := customersBody{Query: query, Exports: exportsAt("/v1/customers")}
 	if query != "" && utf8.ValidString(query) && !strings.ContainsRune(query, 0) {
 		found, err := r.rows("customer_find", query)
 		if err != nil {

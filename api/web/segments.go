@@ -40,11 +40,16 @@ type segmentSizes struct {
 }
 
 // exports are the addresses of a list in the formats that people use.
-type exports struct{ CSV, Parquet, JSON string }
+type exports struct{ CSV, Parquet, JSON, Arrow string }
 
 func exportsOf(kind, name string) exports {
-	base := "/v1/" + kind + "/" + url.PathEscape(name) + "/customers?format="
-	return exports{CSV: base + "csv&csv=excel", Parquet: base + "parquet", JSON: base + "json"}
+	return exportsAt("/v1/" + kind + "/" + url.PathEscape(name) + "/customers")
+}
+
+// exportsAt are those of the list at an address of the API.
+func exportsAt(address string) exports {
+	base := address + "?format="
+	return exports{CSV: base + "csv&csv=excel", Parquet: base + "parquet", JSON: base + "json-all", Arrow: base + "arrow"}
 }
 
 // tally is what is summed over cells.
