@@ -13,7 +13,7 @@ export GOFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build charts test race check fmt fmt-check vet lint bench kafka-test kafka-libs cdnow cdnow-test soak \
-        pages-test demo-check notebook-venv notebook notebook-test fuzz hooks clean
+        pages-test demo-check notebook-venv notebook notebook-test clients-test fuzz hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,14 @@ notebook: notebook-venv ## execute the notebook on FILE into OUT
 
 notebook-test: build notebook-venv ## execute the notebook on data made here
 	.venv/bin/python notebooks/test.py bin/goodhour
+
+.venv-clients/installed: examples/clients/requirements.txt
+	python3 -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --requirement examples/clients/requirements.txt
+	@touch $@
+
+clients-test: build .venv-clients/installed ## open the published file as the README says, while it is replaced (needs python3 with venv)
+	.venv-clients/bin/python examples/clients/test.py bin/goodhour
 
 fuzz: ## fuzz every parser of outside bytes for 20 seconds each
 	@for pkg in $$($(GO) list ./...); do \
