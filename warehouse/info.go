@@ -62,7 +62,7 @@ func Describe(ctx context.Context, build *sql.DB, info Info) error {
 	if err != nil {
 		return fmt.Errorf("describe the publication: %w", err)
 	}
-	return nil
+	return commentOps(ctx, build)
 }
 
 var errNotPublication = errors.New("it has no ops.publication, so it is not a file that goodhour published whole")
