@@ -16,6 +16,8 @@ type assembler struct {
 	limits   Limits
 	decoder  *event.Decoder
 	reader   recordReader
+	gathered gathered // records of a source that wait to be mapped together
+	err      error    // of a source, after run has returned
 
 	batch   *event.Batch
 	touched []*flow // partitions that the open batch advances
@@ -144,7 +146,7 @@ func (a *assembler) decode(ctx context.Context, chunks []chunk) bool {
 				return false
 			}
 		}
-		if !a.advance(ctx, c.flow, c.next) {
+		if !a.mapGathered(ctx, c.flow) || !a.advance(ctx, c.flow, c.next) {
 			return false
 		}
 	}
@@ -154,6 +156,7 @@ func (a *assembler) decode(ctx context.Context, chunks []chunk) bool {
 // decodeBatch adds the events of one record batch. One that cannot be read
 // becomes a dead letter as a whole: its bytes are kept, and the stream goes on.
 func (a *assembler) decodeBatch(ctx context.Context, f *flow, batch *recordBatch, aborted *abortFilter) bool {
+	source := a.consumer.cfg.Sources[f.id.Topic]
 	records, err := a.reader.open(batch)
 	if err != nil {
 		return a.unreadable(ctx, f, batch, err)
@@ -170,6 +173,12 @@ func (a *assembler) decodeBatch(ctx context.Context, f *flow, batch *recordBatch
 		if rec.Offset < f.decoded {
 			continue // the broker begins with the whole batch that holds the offset asked for
 		}
+		if source != nil {
+			if a.gathered.add(rec); a.gathered.full() && !a.mapGathered(ctx, f) {
+				return false
+			}
+			continue
+		}
 		a.decoder.Decode(rec, a.batch)
 		if !a.advance(ctx, f, rec.Offset+1) {
 			return false
@@ -179,6 +188,9 @@ func (a *assembler) decodeBatch(ctx context.Context, f *flow, batch *recordBatch
 }
 
 func (a *assembler) unreadable(ctx context.Context, f *flow, batch *recordBatch, err error) bool {
+	if !a.mapGathered(ctx, f) {
+		return false
+	}
 	if batch.lastOffset < f.decoded {
 		return true
 	}

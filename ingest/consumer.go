@@ -18,6 +18,9 @@ type ConsumerConfig struct {
 	// Topics to read, full names; Kafka.EventTopics for all of goodhour's.
 	Topics []string
 	Loader Loader
+	// Sources read those of the topics that are not goodhour's own, by topic.
+	// A Source belongs to one consumer.
+	Sources map[string]Source
 	// NewDecoder makes the decoder of the consumer's one decoding goroutine.
 	NewDecoder func() *event.Decoder
 	Limits     Limits
@@ -36,6 +39,7 @@ type ConsumerConfig struct {
 // The troubles of a consumer as a whole.
 const (
 	planning = "reading the cluster and the stored positions"
+	mapping  = "mapping the records of a source"
 	loading  = "loading"
 )
 

@@ -84,6 +84,10 @@ func (c *Consumer) session(ctx context.Context, spare [2]*event.Batch) (progress
 		batch.Reset()
 		a.free <- batch
 	}
+	if a.err != nil {
+		c.failing(ctx, mapping, a.err)
+		return false
+	}
 	return true // it ended in good order
 }
 

@@ -53,7 +53,7 @@ func (s *PartitionStatus) name() TopicPartition {
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := Status{Error: c.told.current(planning, loading), Partitions: make([]PartitionStatus, 0, len(c.states))}
+	out := Status{Error: c.told.current(planning, mapping, loading), Partitions: make([]PartitionStatus, 0, len(c.states))}
 	for _, s := range c.states {
 		out.Partitions = append(out.Partitions, *s)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/goodhour/goodhour/ingest/broker"
 	"github.com/goodhour/goodhour/ingest/event"
 	"github.com/goodhour/goodhour/ingest/identity"
+	"github.com/goodhour/goodhour/ingest/source"
 	"github.com/goodhour/goodhour/sender"
 	"github.com/goodhour/goodhour/sender/policy"
 	"github.com/goodhour/goodhour/warehouse"
@@ -35,6 +36,8 @@ type app struct {
 	producer  *ingest.Producer
 	warehouse *warehouse.DB
 	consumer  *ingest.Consumer
+
+	sources []*source.Source // of both consumers
 
 	sending sending
 
@@ -92,7 +95,7 @@ func openAppAt(ctx context.Context, c *cli, clock sender.Clock) (_ *app, err err
 	if err := a.openLog(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.openSending(c.env); err != nil {
+	if err := a.openSending(ctx, c.env); err != nil {
 		return nil, err
 	}
 	a.start(ctx)
@@ -123,6 +126,7 @@ func (a *app) openLog(ctx context.Context) error {
 		}
 		connection.Brokers = []string{a.broker.Addr()}
 	}
+	connection.OtherTopics = a.cfg.sourceTopics()
 	if a.kafka, err = ingest.Connect(connection); err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func (a *app) openLog(ctx context.Context) error {
 		return fmt.Errorf("prepare the topics: %w", err)
 	}
 	a.producer = ingest.NewProducer(a.kafka)
-	a.consumer, err = a.newConsumer(a.warehouse, a.loadLimits(), a.cfg.Kafka.Group)
+	a.consumer, err = a.newConsumer(ctx, a.warehouse, a.loadLimits(), a.cfg.Kafka.Group)
 	return err
 }
 
@@ -250,6 +254,9 @@ func (a *app) Close() error {
 		a.running.Wait()
 	}
 	var errs []error
+	for _, s := range a.sources {
+		errs = append(errs, s.Close())
+	}
 	if a.producer != nil {
 		errs = append(errs, a.producer.Close())
 	}

@@ -18,7 +18,7 @@ var startingConfig string
 
 // runConfig writes a configuration to start from, prints the one in force, or
 // checks it.
-func runConfig(_ context.Context, c *cli, args []string) error {
+func runConfig(ctx context.Context, c *cli, args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "show":
 		b, err := yaml.Marshal(c.cfg)
@@ -28,7 +28,7 @@ func runConfig(_ context.Context, c *cli, args []string) error {
 		_, err = c.stdout.Write(b)
 		return err
 	case len(args) == 1 && args[0] == "check":
-		return checkConfig(c)
+		return checkConfig(ctx, c)
 	case len(args) >= 1 && len(args) <= 2 && args[0] == "init":
 		return initConfig(c, append(args[1:], defaultConfigFile)[0])
 	}
@@ -54,7 +54,7 @@ func initConfig(c *cli, name string) error {
 
 // checkConfig checks what the other commands do not need: what is wrong with the
 // values themselves was said before any command began.
-func checkConfig(c *cli) error {
+func checkConfig(ctx context.Context, c *cli) error {
 	problems := strayEnvironment(&c.cfg, os.Environ())
 	for i := range c.cfg.Accounts {
 		if _, err := c.cfg.Accounts[i].connect(c.env, c.log); err != nil {
@@ -64,6 +64,7 @@ func checkConfig(c *cli) error {
 	if _, err := openRules(&c.cfg); err != nil {
 		problems = append(problems, err)
 	}
+	problems = append(problems, checkSources(ctx, c)...)
 	if len(problems) > 0 {
 		return fmt.Errorf("the configuration has a problem:\n%w", errors.Join(problems...))
 	}

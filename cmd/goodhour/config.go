@@ -33,9 +33,13 @@ type Config struct {
 	// Accounts are those that campaigns may be sent from.
 	Accounts []AccountConfig `yaml:"accounts"`
 	Sender   SenderConfig    `yaml:"sender"`
+	// Sources are topics in another shape than goodhour's.
+	Sources []SourceConfig `yaml:"sources"`
 
 	// demo is set by the command of that name alone.
 	demo bool
+	// file is where the YAML was read from; empty: there is none.
+	file string
 }
 
 // KafkaConfig says where the topics are. Without brokers goodhour runs an
@@ -406,6 +410,7 @@ func (c *Config) problems() []error {
 	add(c.Sender.MemoryLimit >= 128<<20, "sender.memory_limit: want at least 128MiB, got %s", c.Sender.MemoryLimit)
 	add(c.Sender.Threads > 0, "sender.threads: want at least 1, got %d", c.Sender.Threads)
 	p = append(p, accountProblems(c.Accounts)...)
+	p = append(p, sourceProblems(c)...)
 	add(oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level: want debug, info, warn or error, got %q", c.Log.Level)
 	add(oneOf(c.Log.Format, "text", "json"), "log.format: want text or json, got %q", c.Log.Format)
 	return p

@@ -60,6 +60,7 @@ func (c *Config) readFile(name string, required bool, origin configOrigin) []err
 	if err != nil {
 		return []error{fmt.Errorf("%s is no YAML: %s", name, strings.TrimSpace(yaml.FormatError(err, false, true)))}
 	}
+	c.file = name
 	f := configFile{name: name, origin: origin, anchors: make(map[string]ast.Node)}
 	for i, doc := range parsed.Docs {
 		switch {

@@ -15,12 +15,12 @@ import (
 func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 	t.Parallel()
 	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z])`).ReplaceAllString(startingConfig, "$1$2")
-	// An account has no default: its lines are an example.
+	// Accounts and sources have no default: their lines are examples.
 	begin, end := strings.Index(uncommented, "accounts:\n"), strings.Index(uncommented, "\n# What sending may use")
 	if begin < 0 || end < begin {
 		t.Fatal("the example of an account is not found")
 	}
-	example := strings.ReplaceAll(uncommented[begin:end], "\n#", "\n")
+	example := regexp.MustCompile(`(?m)^#(  )`).ReplaceAllString(uncommented[begin:end], "$1")
 	name := filepath.Join(t.TempDir(), "goodhour.yaml")
 	if err := os.WriteFile(name, []byte(uncommented[:begin]+uncommented[end:]), 0o600); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 		t.Errorf("the starting file changes defaults:\n%s", diff)
 	}
 	for _, f := range settableFields(reflect.ValueOf(&cfg).Elem(), "") {
-		if origin[f.key] == "" && f.key != "accounts" && f.key != "kafka.sasl.password" {
+		if origin[f.key] == "" && f.key != "accounts" && f.key != "sources" && f.key != "kafka.sasl.password" {
 			t.Errorf("%s is not in the starting file", f.key)
 		}
 	}
@@ -54,7 +54,7 @@ func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 	if err := os.WriteFile(name, []byte(example), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = loadConfig(name, nothing, nil); err != nil || len(got.Accounts) != 1 || got.Accounts[0].Numbers[0] != "106540352242922" {
-		t.Errorf("the example is read as %+v: %v", got.Accounts, err)
+	if got, err = loadConfig(name, nothing, nil); err != nil || len(got.Accounts) != 1 || got.Accounts[0].Numbers[0] != "106540352242922" || len(got.Sources) != 1 {
+		t.Errorf("the examples are read as %+v, %+v: %v", got.Accounts, got.Sources, err)
 	}
 }

@@ -61,10 +61,10 @@ func (a *app) openLedger(ctx context.Context) (err error) {
 }
 
 // openSending wires what plans and sends. The log is open.
-func (a *app) openSending(env func(string) (string, bool)) (err error) {
+func (a *app) openSending(ctx context.Context, env func(string) (string, bool)) (err error) {
 	s := &a.sending
 	limits := a.loadLimits()
-	if s.consumer, err = a.newConsumer(s.ledger, limits, a.cfg.Kafka.Group+"-ledger"); err != nil {
+	if s.consumer, err = a.newConsumer(ctx, s.ledger, limits, a.cfg.Kafka.Group+"-ledger"); err != nil {
 		return err
 	}
 	if s.accounts, err = a.openAccounts(env); err != nil || len(s.accounts) == 0 {
@@ -106,11 +106,16 @@ func (a *app) claimFor() time.Duration {
 }
 
 // newConsumer reads all topics into a projection.
-func (a *app) newConsumer(loader ingest.Loader, limits ingest.Limits, group string) (*ingest.Consumer, error) {
+func (a *app) newConsumer(ctx context.Context, loader ingest.Loader, limits ingest.Limits, group string) (*ingest.Consumer, error) {
+	sources, err := a.openSources(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return ingest.NewConsumer(ingest.ConsumerConfig{
-		Kafka:  a.kafka,
-		Topics: a.kafka.EventTopics(),
-		Loader: loader,
+		Kafka:   a.kafka,
+		Topics:  append(a.kafka.EventTopics(), a.cfg.sourceTopics()...),
+		Sources: sources,
+		Loader:  loader,
 		NewDecoder: func() *event.Decoder {
 			return event.NewDecoder(a.keyer)
 		},

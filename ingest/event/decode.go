@@ -28,6 +28,8 @@ type Decoder struct {
 	extra         extraFields
 	subject       []byte
 	arena         []byte
+
+	trial *Decoder // made on first use, see DecodeMapped
 }
 
 // cell is the value of one column before the row is known to be good.

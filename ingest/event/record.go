@@ -32,6 +32,10 @@ type Record struct {
 // ImportSource begins the source of every event that an import makes of a file.
 const ImportSource = "import:"
 
+// TopicSource begins the source of every event that a select makes of a record
+// of a topic that is not goodhour's.
+const TopicSource = "topic:"
+
 // Event is one event on its way out: what a producer publishes.
 type Event struct {
 	// ID is unique within Source: two events with both equal are one.
