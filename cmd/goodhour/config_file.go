@@ -111,7 +111,7 @@ func (f *configFile) value(node ast.Node, v reflect.Value, key, alias string) {
 	case !isScalar:
 		f.problem(node, key, "want one value, not a list or a group of settings")
 	default:
-		if err := setField(v, fmt.Sprint(scalarText(scalar))); err != nil {
+		if err := setField(v, scalarText(scalar)); err != nil {
 			f.problem(node, key, "%v", err)
 		}
 	}
@@ -134,10 +134,13 @@ func (f *configFile) resolved(node ast.Node) ast.Node {
 	return node
 }
 
-// scalarText is a value as it is written, but for a text's quotes.
-func scalarText(node ast.ScalarNode) any {
-	if node.Type() == ast.StringType || node.Type() == ast.LiteralType {
-		return node.GetValue()
+// scalarText is a value as it is written, but for a text's quotes or indent.
+func scalarText(node ast.ScalarNode) string {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		return n.Value.Value
 	}
 	return node.GetToken().Value
 }
@@ -178,7 +181,7 @@ func (f *configFile) list(node ast.Node, v reflect.Value, key string) {
 	scalar, isScalar := node.(ast.ScalarNode)
 	switch ofTexts := v.Type().Elem().Kind() == reflect.String; {
 	case isScalar && ofTexts:
-		v.Set(reflect.ValueOf(splitList(fmt.Sprint(scalarText(scalar)))))
+		v.Set(reflect.ValueOf(splitList(scalarText(scalar))))
 		return
 	case !isList:
 		f.problem(node, key, "want a list, each item on a line that begins with -")
@@ -202,7 +205,7 @@ func (f *configFile) list(node ast.Node, v reflect.Value, key string) {
 func nameIn(group ast.MapNode) string {
 	for pairs := group.MapRange(); pairs.Next(); {
 		if scalar, isScalar := pairs.Value().(ast.ScalarNode); isScalar && pairs.Key().GetToken().Value == "name" {
-			return fmt.Sprint(scalarText(scalar))
+			return scalarText(scalar)
 		}
 	}
 	return ""
