@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -37,7 +38,7 @@ func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 	text := func(c Config) (lines []string) {
 		for _, f := range settableFields(reflect.ValueOf(&c).Elem(), "") {
 			if f.value.Kind() != reflect.Slice && f.value.Kind() != reflect.Map {
-				lines = append(lines, f.key+"="+strings.TrimSpace(reflect.ValueOf(f.value.Interface()).String()))
+				lines = append(lines, f.key+"="+fmt.Sprint(f.value.Interface()))
 			}
 		}
 		return lines
