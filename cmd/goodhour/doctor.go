@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"github.com/goodhour/goodhour/ingest"
 	"github.com/goodhour/goodhour/sender/policy"
 	"github.com/goodhour/goodhour/sender/provider"
+	"github.com/goodhour/goodhour/sender/provider/meta"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -256,10 +258,7 @@ const clockSkew = 10 * time.Second
 func (d *doctor) clock(ctx context.Context, config *AccountConfig) {
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	base := config.BaseURL
-	if base == "" {
-		base = "https://graph.facebook.com" // Meta's Cloud API
-	}
+	base := cmp.Or(config.BaseURL, meta.DefaultBaseURL)
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {
 		d.say(broken, "clock", "check base_url of the account "+config.Name, "%v", err)
