@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,18 +17,22 @@ var opsComments string
 
 // commentOps puts the comments on the columns that the file has.
 func commentOps(ctx context.Context, build *sql.DB) error {
+	var columns string
+	err := build.QueryRowContext(ctx, `
+		select coalesce(string_agg(table_name || '.' || column_name, ' '), '') from duckdb_columns() where schema_name = 'ops'`).Scan(&columns)
+	if err != nil {
+		return fmt.Errorf("list the columns of ops: %w", err)
+	}
+	there := strings.Fields(columns)
+	var statements strings.Builder
 	for line := range strings.Lines(opsComments) {
 		name, words, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		table, column, _ := strings.Cut(name, ".")
-		var there bool
-		err := build.QueryRowContext(ctx,
-			"select count(*) > 0 from duckdb_columns() where schema_name = 'ops' and table_name = ? and column_name = ?", table, column).Scan(&there)
-		if err == nil && there {
-			_, err = build.ExecContext(ctx, "comment on column ops."+quoteName(table)+"."+quoteName(column)+" is "+quoteText(words))
+		if table, column, _ := strings.Cut(name, "."); slices.Contains(there, name) {
+			statements.WriteString("comment on column ops." + quoteName(table) + "." + quoteName(column) + " is " + quoteText(words) + ";\n")
 		}
-		if err != nil {
-			return fmt.Errorf("comment on ops.%s: %w", name, err)
-		}
+	}
+	if _, err := build.ExecContext(ctx, statements.String()); err != nil {
+		return fmt.Errorf("comment on the columns of ops: %w", err)
 	}
 	return nil
 }
