@@ -45,9 +45,6 @@ type consentRow struct {
 // of its own, and only that undoes an opt-out.
 func consentSources() []string { return []string{"crm", "form", "import", "operator"} }
 
-// undoingSources are those whose opt-in undoes an opt-out.
-func undoingSources() []string { return []string{"inbound_message", "provider_preference"} }
-
 // postCustomers takes customers in as customer.updated and
 // customer.consent.changed events.
 func (s *Server) postCustomers(w http.ResponseWriter, r *http.Request) error {

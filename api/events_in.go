@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/goodhour/goodhour/ingest/event"
+	"github.com/goodhour/goodhour/sender/ledger"
 )
 
 // batchItemsMax bounds the items of one POST; listedErrorsMax how many of the
@@ -82,7 +82,7 @@ func cloudEvent(item json.RawMessage) (event.Event, error) {
 	if e.Kind == event.ConsentChanged {
 		var consent event.ConsentChangedData
 		// What cannot be read the decoder refuses, with its reason.
-		if json.Unmarshal(e.Data, &consent) == nil && consent.State == "opted_in" && slices.Contains(undoingSources(), consent.Source) {
+		if json.Unmarshal(e.Data, &consent) == nil && consent.State == "opted_in" && ledger.Undoes(consent.Source) {
 			return event.Event{}, fmt.Errorf("data.source: an opt-in of source %s undoes a STOP: it comes by the provider's webhook or the topic, not by this API", consent.Source)
 		}
 	}

@@ -396,10 +396,10 @@ func consentCategoryOf(name string) (consentCategory, bool) {
 	return 0, false
 }
 
-// undoes says whether an opt-in of this source undoes opt-outs: the customer's
+// Undoes says whether an opt-in of this source undoes opt-outs: the customer's
 // own message, and the platform's switch. models' customer_consents has the
 // same rule.
-func undoes(source string) bool { return source == SourceInbound || source == SourceProvider }
+func Undoes(source string) bool { return source == SourceInbound || source == SourceProvider }
 
 // Sources of event.ConsentChanged that the ledger itself writes.
 const (
@@ -412,7 +412,7 @@ func timesOf(state, source string, at int64) (t consentTimes) {
 	switch {
 	case state == optedOut:
 		t.out = at
-	case undoes(source):
+	case Undoes(source):
 		t.in, t.undo = at, at
 	default:
 		t.in = at
