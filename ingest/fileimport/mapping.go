@@ -96,6 +96,26 @@ func (m *mapping) drop(fields ...string) {
 	m.columns = slices.DeleteFunc(m.columns, func(c MappedField) bool { return slices.Contains(fields, c.Field) })
 }
 
+// addSelected adds a column of a select, which is called as its field, or says
+// what is wrong with it; besides are the other names that the select may give.
+func (m *mapping) addSelected(kind Kind, name, besides string) (problem string) {
+	switch {
+	case !isField(kind, name):
+		return fmt.Sprintf("the select's column %q is not a field of %s: want %s%s", name, kind, strings.Join(fieldNames(kind), ", "), besides)
+	case m.has(name):
+		return fmt.Sprintf("the select has two columns named %s", name)
+	}
+	m.columns = append(m.columns, MappedField{Field: name, Column: name})
+	return ""
+}
+
+// addValues adds the fields that have one value for every row.
+func (m *mapping) addValues(o *Options) {
+	for _, name := range sortedKeys(o.Values) {
+		m.columns = append(m.columns, MappedField{Field: name, Value: o.Values[name]})
+	}
+}
+
 // momentFields are the times of a messages file with one row per message.
 var momentFields = []string{"sent_at", "delivered_at", "read_at", "replied_at", "failed_at"}
 

@@ -1,7 +1,6 @@
 package fileimport
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -32,19 +31,11 @@ func NewRows(options Options, prefix string, fields []string) (*Rows, error) {
 	m := &mapping{}
 	var problems []string
 	for _, name := range fields {
-		switch {
-		case !isField(o.Kind, name):
-			problems = append(problems, fmt.Sprintf("the select's column %q is not a field of %s: want %s",
-				name, o.Kind, strings.Join(fieldNames(o.Kind), ", ")))
-		case m.has(name):
-			problems = append(problems, fmt.Sprintf("the select has two columns named %s", name))
-		default:
-			m.columns = append(m.columns, MappedField{Field: name, Column: name})
+		if problem := m.addSelected(o.Kind, name, ""); problem != "" {
+			problems = append(problems, problem)
 		}
 	}
-	for _, name := range sortedKeys(o.Values) {
-		m.columns = append(m.columns, MappedField{Field: name, Value: o.Values[name]})
-	}
+	m.addValues(o)
 	if problems = append(problems, m.missing(o, nil)...); len(problems) > 0 {
 		return nil, &Refusal{Problems: problems}
 	}

@@ -124,19 +124,15 @@ func (s *stage) stageSelect(ctx context.Context, o *Options, inputs []*input) (*
 			at = `"line"::bigint`
 		case name == viewFilename:
 			file = "coalesce(list_position(" + fileNames(inputs) + `, "filename"), 0) - 1`
-		case !isField(o.Kind, name):
-			problems = append(problems, fmt.Sprintf("the select's column %q is not a field of %s: want %s, and filename and line",
-				name, o.Kind, strings.Join(fieldNames(o.Kind), ", ")))
-		case m.has(name):
-			problems = append(problems, fmt.Sprintf("the select has two columns named %s", name))
 		default:
-			m.columns = append(m.columns, MappedField{Field: name, Column: name})
+			if problem := m.addSelected(o.Kind, name, ", and filename and line"); problem != "" {
+				problems = append(problems, problem)
+				continue
+			}
 			list.WriteString(", " + asText(name, kinds[i]))
 		}
 	}
-	for _, name := range sortedKeys(o.Values) {
-		m.columns = append(m.columns, MappedField{Field: name, Value: o.Values[name]})
-	}
+	m.addValues(o)
 	problems = append(problems, m.missing(o, nil)...)
 	if len(problems) > 0 {
 		return nil, &Refusal{Problems: problems}
