@@ -38,8 +38,8 @@ type Config struct {
 
 	// demo is set by the command of that name alone.
 	demo bool
-	// file is where the YAML was read from; empty: there is none.
-	file string
+	// origin says where its settings were given.
+	origin configOrigin
 }
 
 // KafkaConfig says where the topics are. Without brokers goodhour runs an
@@ -252,15 +252,16 @@ func (d *Duration) set(text string) error {
 // loadConfig merges defaults, file, environment and --set flags, in that
 // order, and reports every problem it finds at once.
 func loadConfig(file string, env func(string) (string, bool), sets []string) (Config, error) {
-	cfg, origin := defaultConfig(), make(configOrigin)
-	problems := cfg.readFile(file, file != "", origin)
+	cfg := defaultConfig()
+	cfg.origin = make(configOrigin)
+	problems := cfg.readFile(file, file != "")
 	fields := settableFields(reflect.ValueOf(&cfg).Elem(), "")
 	byKey := make(map[string]reflect.Value, len(fields))
 	for _, f := range fields {
 		byKey[f.key] = f.value
 		name := environmentName(f.key)
 		if v, ok := env(name); ok {
-			origin[f.key] = "environment " + name
+			cfg.origin[f.key] = givenAt{words: "environment " + name}
 			if err := setField(f.value, v); err != nil {
 				problems = append(problems, fmt.Errorf("environment %s: %w", name, err))
 			}
@@ -277,14 +278,14 @@ func loadConfig(file string, env func(string) (string, bool), sets []string) (Co
 		case field.Type() == reflect.TypeFor[ingest.Secret]():
 			problems = append(problems, fmt.Errorf("--set %s: a secret on the command line can be read by others; use the environment, or a file", key))
 		default:
-			origin[key] = "--set " + key
+			cfg.origin[key] = givenAt{words: "--set " + key}
 			if err := setField(field, v); err != nil {
 				problems = append(problems, fmt.Errorf("--set %s: %w", key, err))
 			}
 		}
 	}
 	for _, problem := range cfg.problems() {
-		problems = append(problems, origin.at(problem))
+		problems = append(problems, cfg.origin.at(problem))
 	}
 	return cfg, errors.Join(problems...)
 }

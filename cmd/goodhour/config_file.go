@@ -13,9 +13,23 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// configOrigin says where settings were given, by key: goodhour.yaml:12, a
-// variable, a flag. What was not given is not in it.
-type configOrigin map[string]string
+// configOrigin says where settings were given, by key. What was not given is
+// not in it.
+type configOrigin map[string]givenAt
+
+// givenAt is a file and line, or in words a variable or a flag.
+type givenAt struct {
+	file  string
+	line  int
+	words string
+}
+
+func (g givenAt) String() string {
+	if g.file == "" {
+		return g.words
+	}
+	return fmt.Sprintf("%s:%d", g.file, g.line) // as compilers and editors write it
+}
 
 // at puts the origin of the setting that a problem begins with before it:
 // that of the longest key that was given.
@@ -45,7 +59,7 @@ type configFile struct {
 
 // readFile reads the YAML file over the defaults. Without a name it reads
 // goodhour.yaml in the working directory if there is one.
-func (c *Config) readFile(name string, required bool, origin configOrigin) []error {
+func (c *Config) readFile(name string, required bool) []error {
 	if name == "" {
 		name = defaultConfigFile
 	}
@@ -60,8 +74,7 @@ func (c *Config) readFile(name string, required bool, origin configOrigin) []err
 	if err != nil {
 		return []error{fmt.Errorf("%s is no YAML: %s", name, strings.TrimSpace(yaml.FormatError(err, false, true)))}
 	}
-	c.file = name
-	f := configFile{name: name, origin: origin, anchors: make(map[string]ast.Node)}
+	f := configFile{name: name, origin: c.origin, anchors: make(map[string]ast.Node)}
 	for i, doc := range parsed.Docs {
 		switch {
 		case doc.Body == nil: // only comments
@@ -76,9 +89,13 @@ func (c *Config) readFile(name string, required bool, origin configOrigin) []err
 
 const defaultConfigFile = "goodhour.yaml"
 
-// place is a file and line, as compilers and editors write it.
-func (f *configFile) place(node ast.Node) string {
-	return fmt.Sprintf("%s:%d", f.name, node.GetToken().Position.Line)
+// place is where a value stands; for a block of text its first line.
+func (f *configFile) place(node ast.Node) givenAt {
+	line := node.GetToken().Position.Line
+	if block, ok := node.(*ast.LiteralNode); ok {
+		line = block.Start.Position.Line + 1 // below its sign
+	}
+	return givenAt{file: f.name, line: line}
 }
 
 func (f *configFile) problem(node ast.Node, key, format string, args ...any) {

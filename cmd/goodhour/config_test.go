@@ -27,8 +27,9 @@ func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothing := func(string) (string, bool) { return "", false }
-	cfg, origin := defaultConfig(), make(configOrigin)
-	if problems := cfg.readFile(name, true, origin); len(problems) > 0 {
+	cfg := defaultConfig()
+	cfg.origin = make(configOrigin)
+	if problems := cfg.readFile(name, true); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	got, err := loadConfig(name, nothing, nil)
@@ -47,7 +48,7 @@ func TestTheStartingFileHasEverySettingWithItsDefault(t *testing.T) {
 		t.Errorf("the starting file changes defaults:\n%s", diff)
 	}
 	for _, f := range settableFields(reflect.ValueOf(&cfg).Elem(), "") {
-		if origin[f.key] == "" && f.key != "accounts" && f.key != "sources" && f.key != "kafka.sasl.password" {
+		if _, given := cfg.origin[f.key]; !given && f.key != "accounts" && f.key != "sources" && f.key != "kafka.sasl.password" {
 			t.Errorf("%s is not in the starting file", f.key)
 		}
 	}

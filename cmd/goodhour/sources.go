@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/goodhour/goodhour/ingest"
 	"github.com/goodhour/goodhour/ingest/event"
@@ -132,8 +127,9 @@ func checkSource(ctx context.Context, c *cli, i int) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.Check(ctx); err != nil {
 		fault, ok := errors.AsType[*source.SelectError](err)
-		if first := selectLine(c.cfg.file, i); ok && first > 0 {
-			return fmt.Errorf("%s:%d: sources[%d].select: %s", c.cfg.file, first+fault.Line-1, i, fault.Message)
+		if given := c.cfg.origin[fmt.Sprintf("sources[%d].select", i)]; ok && given.file != "" {
+			given.line += fault.Line - 1
+			return fmt.Errorf("%s: sources[%d].select: %s", given, i, fault.Message)
 		}
 		return err
 	}
@@ -178,28 +174,4 @@ func checkSource(ctx context.Context, c *cli, i int) (err error) {
 		fmt.Fprintf(c.stdout, "  partition %d offset %d: %s\n", letter.Partition, letter.Offset, letter.Reason)
 	}
 	return nil
-}
-
-// selectLine is the line of the file at which a source's select begins; 0: not known.
-func selectLine(file string, i int) int {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return 0
-	}
-	parsed, err := parser.ParseBytes(b, 0)
-	if err != nil {
-		return 0
-	}
-	path, err := yaml.PathString(fmt.Sprintf("$.sources[%d].select", i))
-	if err != nil {
-		return 0
-	}
-	node, err := path.FilterFile(parsed)
-	if err != nil {
-		return 0
-	}
-	if literal, ok := node.(*ast.LiteralNode); ok { // the text begins below its sign
-		return literal.Start.Position.Line + 1
-	}
-	return node.GetToken().Position.Line
 }
