@@ -119,10 +119,10 @@ func (s *stage) stageSelect(ctx context.Context, o *Options, inputs []*input) (*
 	var list strings.Builder
 	var problems []string
 	for i, name := range names {
-		switch {
-		case name == viewLine:
+		switch name {
+		case viewLine:
 			at = `"line"::bigint`
-		case name == viewFilename:
+		case viewFilename:
 			file = "coalesce(list_position(" + fileNames(inputs) + `, "filename"), 0) - 1`
 		default:
 			if problem := m.addSelected(o.Kind, name, ", and filename and line"); problem != "" {
