@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/goodhour/goodhour/api/web/texts"
 	"github.com/goodhour/goodhour/sender/plan"
 )
 
@@ -19,7 +20,7 @@ const (
 type campaignsBody struct{ Plans, List table }
 
 func (p *Pages) campaigns(r *request) (view, error) {
-	title := r.t("Campaigns")
+	title := r.T("Campaigns")
 	plans, err := p.plansList(r)
 	if err != nil {
 		return view{}, err
@@ -32,17 +33,17 @@ func (p *Pages) campaigns(r *request) (view, error) {
 	}
 	rate := func(name, help string) column { return column{Name: name, Number: true, Percent: true, Help: help} }
 	list := table{
-		Caption: r.t("What campaigns brought"),
-		Note:    r.t("Rates are over messages that have had their time (24 hours, for orders 7 days, unless configured otherwise); the small figure says how many those are. Credited is not caused."),
+		Caption: r.T("What campaigns brought"),
+		Note:    r.T("Rates are over messages that have had their time (24 hours, for orders 7 days, unless configured otherwise); the small figure says how many those are. Credited is not caused."),
 		Columns: []column{
-			{Name: r.t("Campaign")},
-			{Name: r.t("Planned"), Number: true, Minor: true},
-			{Name: r.t("Accepted"), Number: true, Minor: true},
-			rate(r.t("Delivered"), r.t("delivered ÷ accepted")), rate(r.t("Read"), r.t("read ÷ delivered, where receipts are seen")),
-			minor(rate(r.t("Replied"), r.t("answered ÷ delivered"))), minor(rate(r.t("Ordered"), r.t("with an order credited ÷ delivered"))),
-			{Name: r.t("Credited revenue"), Number: true},
-			{Name: r.t("First message"), Minor: true},
-			{Name: r.t("Last message"), Minor: true},
+			{Name: r.T("Campaign")},
+			{Name: r.T("Planned"), Number: true, Minor: true},
+			{Name: r.T("Accepted"), Number: true, Minor: true},
+			rate(r.T("Delivered"), r.T("delivered ÷ accepted")), rate(r.T("Read"), r.T("read ÷ delivered, where receipts are seen")),
+			minor(rate(r.T("Replied"), r.T("answered ÷ delivered"))), minor(rate(r.T("Ordered"), r.T("with an order credited ÷ delivered"))),
+			{Name: r.T("Credited revenue"), Number: true},
+			{Name: r.T("First message"), Minor: true},
+			{Name: r.T("Last message"), Minor: true},
 		},
 	}
 	for _, c := range found {
@@ -55,12 +56,12 @@ func (p *Pages) campaigns(r *request) (view, error) {
 			share, known := c.number(name)
 			each := r.rateCell(share, known)
 			if known {
-				each.Sub = r.t("of %d", c.count(name+"_count"))
+				each.Sub = r.T("of %d", c.count(name+"_count"))
 			}
 			line = append(line, each)
 		}
 		list.Rows = append(list.Rows, append(line,
-			r.moneyCell(amount, known, c.text("currency")), text(r.day(c.time("first_at"))), text(r.day(c.time("last_at")))))
+			r.moneyCell(amount, known, c.text("currency")), text(r.Day(c.time("first_at"))), text(r.Day(c.time("last_at")))))
 	}
 	return view{template: "campaigns", title: title, body: campaignsBody{plans, list}}, nil
 }
@@ -129,11 +130,11 @@ func (p *Pages) campaign(r *request) (view, error) {
 	}
 	switch {
 	case body.Published != nil || body.Plan != nil || body.Unplanned:
-		return view{template: "campaign", title: r.t("Campaign %s", body.ID), refresh: body.refresh(r), body: body}, nil
+		return view{template: "campaign", title: r.T("Campaign %s", body.ID), refresh: body.refresh(r), body: body}, nil
 	case r.reader == nil:
-		return p.unpublished(r, r.t("Campaign")), nil
+		return p.unpublished(r, r.T("Campaign")), nil
 	}
-	return p.notFound(r, r.t("No campaign has this id. One that another system sent is here after the next model run.")), nil
+	return p.notFound(r, r.T("No campaign has this id. One that another system sent is here after the next model run.")), nil
 }
 
 // publishedCampaign reads what the file says; nil if it does not know the id.
@@ -166,26 +167,26 @@ func (r *request) publishedCampaign(id string) (*publishedCampaign, error) {
 
 func (r *request) campaignFacts(c row) []figure {
 	amount, known := c.number("attributed_amount")
-	revenue := dash
+	revenue := texts.Dash
 	if known {
 		revenue = r.money(amount, c.text("currency"))
 	}
 	return []figure{
 		{
-			Label: r.t("Messages"), Value: r.num(c.count("message_count")),
-			Basis: r.t("%d planned here", c.count("planned_count")), Definition: r.t("Messages that carry the campaign's id, whoever sent them."),
+			Label: r.T("Messages"), Value: r.Num(c.count("message_count")),
+			Basis: r.T("%d planned here", c.count("planned_count")), Definition: r.T("Messages that carry the campaign's id, whoever sent them."),
 		},
 		{
-			Label: r.t("First message"), Value: r.day(c.time("first_at")), Basis: clock(c.time("first_at")),
-			Definition: r.t("First event of a message."),
+			Label: r.T("First message"), Value: r.Day(c.time("first_at")), Basis: clock(c.time("first_at")),
+			Definition: r.T("First event of a message."),
 		},
 		{
-			Label: r.t("Last message"), Value: r.day(c.time("last_at")), Basis: clock(c.time("last_at")),
-			Definition: r.t("First event of the last message so far."),
+			Label: r.T("Last message"), Value: r.Day(c.time("last_at")), Basis: clock(c.time("last_at")),
+			Definition: r.T("First event of the last message so far."),
 		},
 		{
-			Label: r.t("Credited revenue"), Value: revenue, Basis: r.plural(c.count("attributed_order_count"), "1 order", "%d orders"),
-			Definition: r.t("Orders whose last marketing message before them was of this campaign. Credited is not caused."),
+			Label: r.T("Credited revenue"), Value: revenue, Basis: r.Plural(c.count("attributed_order_count"), "1 order", "%d orders"),
+			Definition: r.T("Orders whose last marketing message before them was of this campaign. Credited is not caused."),
 		},
 	}
 }
@@ -240,17 +241,17 @@ func (r *request) plannedStates(id string) (stack, error) {
 func (r *request) statesBar(counts map[plan.State]int64) stack {
 	var parts []part
 	for _, s := range plan.States() {
-		parts = append(parts, part{Name: r.words(string(s)), Count: counts[s], Colour: stateColour(s), Help: r.t(stateMeaning(string(s)))})
+		parts = append(parts, part{Name: r.Words(string(s)), Count: counts[s], Colour: stateColour(s), Help: r.T(stateMeaning(string(s)))})
 	}
-	return newStack(r.t("Planned messages by state"), parts)
+	return newStack(r.T("Planned messages by state"), parts)
 }
 
 func (r *request) campaignReasons(id string) (table, error) {
 	out := table{
-		Caption: r.t("Why messages were not sent"), Chart: "bars", Open: true,
-		Note: r.t("Planned messages that a rule keeps back, by the rule that had the last word. Those that wait are sent when it allows."),
+		Caption: r.T("Why messages were not sent"), Chart: "bars", Open: true,
+		Note: r.T("Planned messages that a rule keeps back, by the rule that had the last word. Those that wait are sent when it allows."),
 		Columns: []column{
-			{Name: r.t("Rule")}, {Name: r.t("Messages"), Number: true, Draw: true}, {Name: r.t("State")},
+			{Name: r.T("Rule")}, {Name: r.T("Messages"), Number: true, Draw: true}, {Name: r.T("State")},
 		},
 	}
 	found, err := r.rows("campaign_reasons", id)
@@ -260,7 +261,7 @@ func (r *request) campaignReasons(id string) (table, error) {
 	for _, each := range found {
 		rule := each.text("rule")
 		out.Rows = append(out.Rows, []cell{
-			{Text: r.words(rule), Sub: r.t(ruleMeaning(rule))}, r.countCell(each.count("message_count")), text(r.words(each.text("state"))),
+			{Text: r.Words(rule), Sub: r.T(ruleMeaning(rule))}, r.countCell(each.count("message_count")), text(r.Words(each.text("state"))),
 		})
 	}
 	return out, nil
@@ -268,10 +269,10 @@ func (r *request) campaignReasons(id string) (table, error) {
 
 func (r *request) campaignHours(id string) (hours, reasons table, err error) {
 	hours = table{
-		Caption: r.t("Messages by local hour"), Chart: "columns",
-		Note: r.t("The hour on the customer's own clock that was chosen for each message which may be sent, and those attempted so far."),
+		Caption: r.T("Messages by local hour"), Chart: "columns",
+		Note: r.T("The hour on the customer's own clock that was chosen for each message which may be sent, and those attempted so far."),
 		Columns: []column{
-			{Name: r.t("Local hour")}, {Name: r.t("Chosen"), Number: true, Draw: true}, {Name: r.t("Attempted"), Number: true, Draw: true},
+			{Name: r.T("Local hour")}, {Name: r.T("Chosen"), Number: true, Draw: true}, {Name: r.T("Attempted"), Number: true, Draw: true},
 		},
 	}
 	found, err := r.rows("campaign_hours", id)
@@ -292,24 +293,24 @@ func (r *request) campaignHours(id string) (hours, reasons table, err error) {
 		}
 	}
 	reasons = table{
-		Caption: r.t("Why these hours"), Open: true,
-		Columns: []column{{Name: r.t("Reason")}, {Name: r.t("Messages"), Number: true}, {Name: r.t("Meaning")}},
+		Caption: r.T("Why these hours"), Open: true,
+		Columns: []column{{Name: r.T("Reason")}, {Name: r.T("Messages"), Number: true}, {Name: r.T("Meaning")}},
 	}
 	if found, err = r.rows("campaign_hour_reasons", id); err != nil {
 		return hours, reasons, err
 	}
 	for _, each := range found {
 		reason := each.text("hour_reason")
-		reasons.Rows = append(reasons.Rows, []cell{text(r.words(reason)), r.countCell(each.count("message_count")), text(r.t(hourMeaning(reason)))})
+		reasons.Rows = append(reasons.Rows, []cell{text(r.Words(reason)), r.countCell(each.count("message_count")), text(r.T(hourMeaning(reason)))})
 	}
 	return hours, reasons, nil
 }
 
 func (r *request) campaignDelivery(id string) (stack, table, error) {
 	errorTable := table{
-		Caption: r.t("Errors"), Open: true,
-		Note:    r.t("The provider's codes, of refusals and of failures after it took the message."),
-		Columns: []column{{Name: r.t("Code")}, {Name: r.t("Class")}, {Name: r.t("Messages"), Number: true}},
+		Caption: r.T("Errors"), Open: true,
+		Note:    r.T("The provider's codes, of refusals and of failures after it took the message."),
+		Columns: []column{{Name: r.T("Code")}, {Name: r.T("Class")}, {Name: r.T("Messages"), Number: true}},
 	}
 	found, err := r.rows("campaign_delivery", id)
 	if err != nil {
@@ -324,7 +325,7 @@ func (r *request) campaignDelivery(id string) (stack, table, error) {
 	}
 	for _, each := range found {
 		errorTable.Rows = append(errorTable.Rows, []cell{
-			text(each.text("error_code")), text(r.words(each.text("error_class"))), r.countCell(each.count("message_count")),
+			text(each.text("error_code")), text(r.Words(each.text("error_class"))), r.countCell(each.count("message_count")),
 		})
 	}
 	return r.deliveryBar(counts, readOrAnswered), errorTable, nil
@@ -335,27 +336,27 @@ func (r *request) deliveryBar(counts map[string]int64, read string) stack {
 	for _, s := range []struct{ status, colour string }{
 		{"read", "c-good"}, {"delivered", "c-fine"}, {"sent", "c-busy"}, {"none", "c-wait"}, {"failed", "c-bad"},
 	} {
-		name := r.words(s.status)
+		name := r.Words(s.status)
 		if s.status == "none" {
-			name = r.t("nothing yet")
+			name = r.T("nothing yet")
 		}
-		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.t(deliveryMeaning(s.status, read))})
+		parts = append(parts, part{Name: name, Count: counts[s.status], Colour: s.colour, Help: r.T(deliveryMeaning(s.status, read))})
 	}
-	return newStack(r.t("Accepted messages by delivery status"), parts)
+	return newStack(r.T("Accepted messages by delivery status"), parts)
 }
 
 func (r *request) campaignSample(id string) (table, error) {
 	out := table{
-		Caption: r.t("A sample of decisions"), Open: true,
-		Note: r.t("The last word on a few messages of each state and rule. goodhour campaign explain tells the whole story of one customer."),
+		Caption: r.T("A sample of decisions"), Open: true,
+		Note: r.T("The last word on a few messages of each state and rule. goodhour campaign explain tells the whole story of one customer."),
 		Columns: []column{
-			{Name: r.t("Customer")},
-			{Name: r.t("State")},
-			{Name: r.t("Rule")},
-			{Name: r.t("Decided at")},
-			{Name: r.t("Local hour"), Number: true},
-			{Name: r.t("Hour chosen by")},
-			{Name: r.t("Decided")},
+			{Name: r.T("Customer")},
+			{Name: r.T("State")},
+			{Name: r.T("Rule")},
+			{Name: r.T("Decided at")},
+			{Name: r.T("Local hour"), Number: true},
+			{Name: r.T("Hour chosen by")},
+			{Name: r.T("Decided")},
 		},
 	}
 	found, err := r.rows("campaign_decisions", id, int64(sampleShown))
@@ -363,21 +364,21 @@ func (r *request) campaignSample(id string) (table, error) {
 		return out, err
 	}
 	for _, each := range found {
-		customer := cell{Text: dash}
+		customer := cell{Text: texts.Dash}
 		if id := each.text("customer_id"); id != "" {
 			customer = cell{Text: firstOf(each.text("external_id"), id), Link: "/customers/" + id}
 		}
-		hour := text(dash)
+		hour := text(texts.Dash)
 		if _, known := each.number("send_hour_local"); known {
 			hour = text(fmt.Sprintf("%02d:00", each.count("send_hour_local")))
 		}
-		rule := cell{Text: r.words(each.text("rule"))}
+		rule := cell{Text: r.Words(each.text("rule"))}
 		if rule.Text != "" {
-			rule.Help = r.t(ruleMeaning(each.text("rule")))
+			rule.Help = r.T(ruleMeaning(each.text("rule")))
 		}
 		out.Rows = append(out.Rows, []cell{
-			customer, text(r.words(each.text("state"))), rule, text(each.text("stage")), hour,
-			text(r.words(each.text("hour_reason"))), text(r.when(each.time("decided_at"))),
+			customer, text(r.Words(each.text("state"))), rule, text(each.text("stage")), hour,
+			text(r.Words(each.text("hour_reason"))), text(r.When(each.time("decided_at"))),
 		})
 	}
 	return out, nil

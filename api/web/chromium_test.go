@@ -25,6 +25,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/goodhour/goodhour/api/web/report"
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
 // screenshots is where the pictures go, for someone to look at.
@@ -75,7 +76,7 @@ func TestChromium(t *testing.T) {
 		"empty-hours": empty + "/hours", "empty-campaigns": empty + "/campaigns", "empty-customers": empty + "/customers",
 		"live-campaigns": live + "/campaigns", "live-campaign": live + "/campaigns/spring?still=1", // axe is slower than its refresh may be
 	}
-	for _, tag := range report.Languages() {
+	for _, tag := range texts.Tags() {
 		addresses["report-"+tag.String()] = writeReport(t, w.filled, tag.String()+".html", tag)
 	}
 	addresses["report-empty"] = writeReport(t, w.empty, "empty.html", language.English)

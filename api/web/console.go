@@ -46,7 +46,7 @@ func examples() []example {
 }
 
 func (p *Pages) console(r *request) (view, error) {
-	title := r.t("SQL")
+	title := r.T("SQL")
 	if r.reader == nil {
 		return p.unpublished(r, title), nil
 	}
@@ -62,9 +62,9 @@ func (p *Pages) console(r *request) (view, error) {
 	switch {
 	case strings.TrimSpace(body.SQL) == "":
 	case len(body.SQL) > consoleBytes:
-		body.Error, v.status = r.t("This is longer than %d bytes. Use goodhour sql or the API.", consoleBytes), http.StatusBadRequest
+		body.Error, v.status = r.T("This is longer than %d bytes. Use goodhour sql or the API.", consoleBytes), http.StatusBadRequest
 	case fromElsewhere(r.Request):
-		body.Error = r.t("This SQL came by a link from another site. Look at it, then run it.")
+		body.Error = r.T("This SQL came by a link from another site. Look at it, then run it.")
 	default:
 		body.Asked = true
 		if err := r.run(&body); err != nil {
@@ -99,7 +99,7 @@ func (r *request) run(body *consoleBody) error {
 	body.Truncated = result.Truncated || len(result.Rows) > consoleRows
 	result.Rows = result.Rows[:min(len(result.Rows), consoleRows)]
 	body.Rows = len(result.Rows)
-	body.Result = table{Caption: r.t("Result"), Open: true, Columns: make([]column, len(result.Columns))}
+	body.Result = table{Caption: r.T("Result"), Open: true, Columns: make([]column, len(result.Columns))}
 	for i, c := range result.Columns {
 		body.Result.Columns[i] = column{Name: c.Name, Number: isNumber(c.Type), Help: c.Type}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
 // Rows of lists that the customer pages show.
@@ -30,7 +32,7 @@ type customerLink struct{ Text, Link string }
 func customerAddress(id string) string { return "/customers/" + url.PathEscape(id) }
 
 func (p *Pages) customers(r *request) (view, error) {
-	title := r.t("Customers")
+	title := r.T("Customers")
 	if r.reader == nil {
 		return p.unpublished(r, title), nil
 	}
@@ -59,17 +61,17 @@ func (p *Pages) customers(r *request) (view, error) {
 
 func (r *request) warmest() (table, error) {
 	out := table{
-		Caption: r.t("The warmest customers"), Open: true,
-		Note: r.t("By heat score: reads, clicks, replies and purchases, each counting half as much every 14 days."),
+		Caption: r.T("The warmest customers"), Open: true,
+		Note: r.T("By heat score: reads, clicks, replies and purchases, each counting half as much every 14 days."),
 		Columns: []column{
-			{Name: r.t("Customer")},
-			{Name: r.t("Heat score"), Number: true},
-			{Name: r.t("Heat")},
-			{Name: r.t("Value")},
-			{Name: r.t("Frequency")},
-			{Name: r.t("Orders"), Number: true},
-			{Name: r.t("Spend"), Number: true},
-			{Name: r.t("Last engaged")},
+			{Name: r.T("Customer")},
+			{Name: r.T("Heat score"), Number: true},
+			{Name: r.T("Heat")},
+			{Name: r.T("Value")},
+			{Name: r.T("Frequency")},
+			{Name: r.T("Orders"), Number: true},
+			{Name: r.T("Spend"), Number: true},
+			{Name: r.T("Last engaged")},
 		},
 	}
 	found, err := r.rows("top_customers", int64(warmestShown))
@@ -82,9 +84,9 @@ func (r *request) warmest() (table, error) {
 		spend, known := c.number("spend_amount")
 		out.Rows = append(out.Rows, []cell{
 			{Text: firstOf(c.text("external_id"), id), Link: customerAddress(id)},
-			text(r.decimal(heat, 1)), text(r.words(c.text("heat_class"))), text(r.words(c.text("value_segment"))),
-			text(r.words(c.text("frequency_segment"))), r.countCell(c.count("order_count")),
-			r.moneyCell(spend, known, c.text("currency")), text(r.day(c.time("last_engaged_at"))),
+			text(r.Decimal(heat, 1)), text(r.Words(c.text("heat_class"))), text(r.Words(c.text("value_segment"))),
+			text(r.Words(c.text("frequency_segment"))), r.countCell(c.count("order_count")),
+			r.moneyCell(spend, known, c.text("currency")), text(r.Day(c.time("last_engaged_at"))),
 		})
 	}
 	return out, nil
@@ -108,22 +110,22 @@ type fact struct{ Name, Value, Definition string }
 
 func (p *Pages) customer(r *request) (view, error) {
 	if r.reader == nil {
-		return p.unpublished(r, r.t("Customer")), nil
+		return p.unpublished(r, r.T("Customer")), nil
 	}
 	return p.customerView(r, r.PathValue("id"))
 }
 
 func (p *Pages) customerView(r *request, id string) (view, error) {
 	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-		return p.notFound(r, r.t("No customer has this id.")), nil
+		return p.notFound(r, r.T("No customer has this id.")), nil
 	}
 	found, err := r.rows("customer", id)
 	if err != nil {
 		return view{}, err
 	}
 	if len(found) == 0 {
-		return view{template: "message", title: r.t("Not found"), status: http.StatusNotFound, body: notice{
-			r.t("No customer has this id in the published file. An event counts from the next model run on."), nil,
+		return view{template: "message", title: r.T("Not found"), status: http.StatusNotFound, body: notice{
+			r.T("No customer has this id in the published file. An event counts from the next model run on."), nil,
 		}}, nil
 	}
 	c := found[0]
@@ -138,26 +140,26 @@ func (p *Pages) customerView(r *request, id string) (view, error) {
 	if body.Decisions, err = r.customerDecisions(id); err != nil {
 		return view{}, err
 	}
-	return view{template: "customer", title: r.t("Customer %s", firstOf(body.ExternalID, id)), body: body}, nil
+	return view{template: "customer", title: r.T("Customer %s", firstOf(body.ExternalID, id)), body: body}, nil
 }
 
 func (r *request) customerFigures(c row) []figure {
-	reach := figure{Label: r.t("Marketing"), Value: r.t("can be reached"), Definition: r.t("There is an address and an opt-in, and no opt-out.")}
+	reach := figure{Label: r.T("Marketing"), Value: r.T("can be reached"), Definition: r.T("There is an address and an opt-in, and no opt-out.")}
 	if !c.flag("is_reachable") {
-		reach.Value = r.t("cannot be reached")
-		reach.Basis = r.words(c.text("unreachable_reason"))
+		reach.Value = r.T("cannot be reached")
+		reach.Basis = r.Words(c.text("unreachable_reason"))
 	}
 	spend, known := c.number("spend_amount")
-	value := dash
+	value := texts.Dash
 	if known {
 		value = r.money(spend, c.text("currency"))
 	}
 	score, _ := c.number("heat_score")
 	return []figure{
 		reach,
-		{Label: r.t("Heat"), Value: r.words(c.text("heat_class")), Basis: r.t("score %s", r.decimal(score, 1)), Definition: r.t("By how long ago they last engaged.")},
-		{Label: r.t("Value"), Value: r.words(c.text("value_segment")), Basis: r.t("spent %s", value), Definition: r.t("By the average order.")},
-		{Label: r.t("Frequency"), Value: r.words(c.text("frequency_segment")), Basis: r.plural(c.count("order_count"), "1 order", "%d orders"), Definition: r.t("By the days between purchases.")},
+		{Label: r.T("Heat"), Value: r.Words(c.text("heat_class")), Basis: r.T("score %s", r.Decimal(score, 1)), Definition: r.T("By how long ago they last engaged.")},
+		{Label: r.T("Value"), Value: r.Words(c.text("value_segment")), Basis: r.T("spent %s", value), Definition: r.T("By the average order.")},
+		{Label: r.T("Frequency"), Value: r.Words(c.text("frequency_segment")), Basis: r.Plural(c.count("order_count"), "1 order", "%d orders"), Definition: r.T("By the days between purchases.")},
 	}
 }
 
@@ -168,10 +170,10 @@ func (r *request) customerFacts(c row, definitions map[string]string) []factGrou
 		name    string
 		columns []string
 	}{
-		{r.t("Who"), []string{"external_id", "customer_id", "country", "language", "time_zone", "tags", "first_seen_at", "last_seen_at"}},
-		{r.t("Consent"), []string{"is_reachable", "unreachable_reason", "consent_marketing", "consent_utility", "consent_authentication", "has_receipts_off"}},
-		{r.t("Engagement"), []string{"heat_class", "heat_score", "interaction_count_30d", "delivered_count", "read_count", "read_rate", "replied_count", "last_delivered_at", "last_read_at", "last_replied_at", "last_clicked_at", "last_engaged_at"}},
-		{r.t("Purchases"), []string{"value_segment", "frequency_segment", "order_count", "purchase_day_count", "purchase_gap_days", "average_order_value_amount", "spend_amount", "refund_amount", "currency", "recency_score", "frequency_score", "monetary_score", "first_purchased_at", "last_purchased_at"}},
+		{r.T("Who"), []string{"external_id", "customer_id", "country", "language", "time_zone", "tags", "first_seen_at", "last_seen_at"}},
+		{r.T("Consent"), []string{"is_reachable", "unreachable_reason", "consent_marketing", "consent_utility", "consent_authentication", "has_receipts_off"}},
+		{r.T("Engagement"), []string{"heat_class", "heat_score", "interaction_count_30d", "delivered_count", "read_count", "read_rate", "replied_count", "last_delivered_at", "last_read_at", "last_replied_at", "last_clicked_at", "last_engaged_at"}},
+		{r.T("Purchases"), []string{"value_segment", "frequency_segment", "order_count", "purchase_day_count", "purchase_gap_days", "average_order_value_amount", "spend_amount", "refund_amount", "currency", "recency_score", "frequency_score", "monetary_score", "first_purchased_at", "last_purchased_at"}},
 	}
 	taken := make(map[string]bool)
 	var out []factGroup
@@ -187,7 +189,7 @@ func (r *request) customerFacts(c row, definitions map[string]string) []factGrou
 		}
 		out = append(out, g)
 	}
-	rest := factGroup{Name: r.t("More")}
+	rest := factGroup{Name: r.T("More")}
 	for i, column := range c.columns {
 		if !taken[column.Name] {
 			rest.Facts = append(rest.Facts, r.fact(column.Name, c.values[i], definitions[column.Name], c.text("currency")))
@@ -197,12 +199,12 @@ func (r *request) customerFacts(c row, definitions map[string]string) []factGrou
 }
 
 func (r *request) fact(name string, value any, definition, currency string) fact {
-	f := fact{Name: r.words(name), Definition: definition}
+	f := fact{Name: r.Words(name), Definition: definition}
 	switch v := value.(type) {
 	case time.Time:
-		f.Value = r.when(v)
+		f.Value = r.When(v)
 	case float64:
-		f.Value = r.decimal(v, 2)
+		f.Value = r.Decimal(v, 2)
 	case []any:
 		var texts []string
 		for _, each := range v {
@@ -211,47 +213,47 @@ func (r *request) fact(name string, value any, definition, currency string) fact
 		}
 		f.Value = strings.Join(texts, ", ")
 	case int64:
-		f.Value = r.num(v)
+		f.Value = r.Num(v)
 	case json.Number:
 		f.Value = v.String()
 		if amount, err := v.Float64(); err == nil && strings.HasSuffix(name, "_amount") {
 			f.Value = r.money(amount, currency)
 		}
 	case bool:
-		f.Value = r.t("no")
+		f.Value = r.T("no")
 		if v {
-			f.Value = r.t("yes")
+			f.Value = r.T("yes")
 		}
 	default:
 		f.Value, _ = shown(v)
 		f.Value = label(name, f.Value)
 	}
 	if f.Value == "" {
-		f.Value = dash
+		f.Value = texts.Dash
 	}
 	return f
 }
 
 func (r *request) timeline(id string) (table, error) {
 	out := table{
-		Caption: r.t("What happened, the newest first"), Open: true,
-		Columns: []column{{Name: r.t("When")}, {Name: r.t("What")}, {Name: r.t("Detail")}},
+		Caption: r.T("What happened, the newest first"), Open: true,
+		Columns: []column{{Name: r.T("When")}, {Name: r.T("What")}, {Name: r.T("Detail")}},
 	}
 	found, err := r.rows("customer_timeline", id, int64(timelineShown))
 	if err != nil {
 		return out, err
 	}
 	for _, each := range found {
-		out.Rows = append(out.Rows, []cell{text(r.when(each.time("occurred_at"))), text(each.text("what")), text(each.text("detail"))})
+		out.Rows = append(out.Rows, []cell{text(r.When(each.time("occurred_at"))), text(each.text("what")), text(each.text("detail"))})
 	}
 	return out, nil
 }
 
 func (r *request) customerDecisions(id string) (table, error) {
 	out := table{
-		Caption: r.t("Why they got a message, or did not"), Open: true,
+		Caption: r.T("Why they got a message, or did not"), Open: true,
 		Columns: []column{
-			{Name: r.t("Campaign")}, {Name: r.t("State")}, {Name: r.t("Rule")}, {Name: r.t("Why")}, {Name: r.t("Decided")},
+			{Name: r.T("Campaign")}, {Name: r.T("State")}, {Name: r.T("Rule")}, {Name: r.T("Why")}, {Name: r.T("Decided")},
 		},
 	}
 	found, err := r.rows("customer_decisions", id, int64(decisionsShown))
@@ -265,7 +267,7 @@ func (r *request) customerDecisions(id string) (table, error) {
 		}
 		out.Rows = append(out.Rows, []cell{
 			{Text: each.text("campaign_id"), Link: campaignAddress(each.text("campaign_id"))},
-			text(r.words(each.text("state"))), text(r.words(each.text("rule"))), text(r.t(why)), text(r.when(each.time("decided_at"))),
+			text(r.Words(each.text("state"))), text(r.Words(each.text("rule"))), text(r.T(why)), text(r.When(each.time("decided_at"))),
 		})
 	}
 	return out, nil

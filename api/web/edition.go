@@ -11,62 +11,32 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"golang.org/x/text/language"
-	"golang.org/x/text/message"
-	"golang.org/x/text/message/catalog"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
-// edition is the pages in one language. Texts are keyed by their English: what
-// a catalogue lacks is shown in English, never left out.
+// edition is the pages in one language.
 type edition struct {
-	tag       language.Tag
-	texts     map[string]string // by their English; empty for English
-	printer   *message.Printer
+	*texts.Language
 	templates map[string]*template.Template
 }
 
-// languages that there are; the first is what everybody else gets. Another one
-// is another entry and its file in texts.
-func languages() []language.Tag { return []language.Tag{language.English, language.SimplifiedChinese} }
-
+// readEditions returns one for each language, in the order of texts.Tags.
 func readEditions(a *assets, data string) ([]*edition, error) {
-	builder := catalog.NewBuilder(catalog.Fallback(language.English))
+	languages, err := texts.Read()
+	if err != nil {
+		return nil, err
+	}
 	var editions []*edition
-	for _, tag := range languages() {
-		texts, err := readTexts(tag)
-		if err != nil {
-			return nil, err
-		}
-		for english, text := range texts {
-			if err := builder.SetString(tag, english, text); err != nil {
-				return nil, fmt.Errorf("read the texts in %s: %w", tag, err)
-			}
-		}
-		e := &edition{tag: tag, texts: texts, printer: message.NewPrinter(tag, message.Catalog(builder))}
+	for _, language := range languages {
+		e := &edition{Language: language}
 		if err := e.readTemplates(a, data); err != nil {
 			return nil, err
 		}
 		editions = append(editions, e)
 	}
 	return editions, nil
-}
-
-// readTexts reads the texts in a language, by their English.
-func readTexts(tag language.Tag) (map[string]string, error) {
-	if tag == language.English {
-		return nil, nil
-	}
-	name := "texts/" + tag.String() + ".yaml"
-	b, err := files.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read the texts in %s: %w", tag, err)
-	}
-	var texts map[string]string
-	if err := yaml.Unmarshal(b, &texts); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return texts, nil
 }
 
 // readTemplates makes one template of the layout, the parts and each page.
@@ -100,8 +70,8 @@ func (e *edition) readTemplates(a *assets, data string) error {
 
 func (e *edition) funcs(a *assets, data string) template.FuncMap {
 	return template.FuncMap{
-		"t": e.t, "num": e.num, "percent": e.percent, "when": e.when, "ago": e.ago,
-		"words": e.words, "asset": a.address, "nav": newNavItem, "classes": cellClasses, "headClasses": headClasses,
+		"t": e.T, "num": e.Num, "percent": e.Percent, "when": e.When, "ago": e.Ago,
+		"words": e.Words, "asset": a.address, "nav": newNavItem, "classes": cellClasses, "headClasses": headClasses,
 		"list":    func(texts ...string) []string { return texts },
 		"command": func(line string) string { return onData(line, data) },
 	}
@@ -114,18 +84,7 @@ func onData(line, data string) string {
 	if data == "" {
 		return line
 	}
-	return line + " --data " + shellQuoted(data)
-}
-
-// shellQuoted is a text as one word of a POSIX shell.
-func shellQuoted(s string) string {
-	plain := func(c rune) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("/._-+:,@", c)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !plain(c) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return line + " --data " + texts.ShellWords(data)
 }
 
 // navItem is a link of the navigation.
@@ -167,7 +126,7 @@ const languageCookie = "goodhour_language"
 func chooseLanguage(w http.ResponseWriter, r *http.Request) bool {
 	query := r.URL.Query()
 	chosen, err := language.Parse(query.Get("lang"))
-	if err != nil || !slices.Contains(languages(), chosen) {
+	if err != nil || !slices.Contains(texts.Tags(), chosen) {
 		return false
 	}
 	http.SetCookie(w, &http.Cookie{
@@ -192,16 +151,14 @@ func samePage(r *http.Request, query url.Values) string {
 func (p *Pages) editionFor(r *http.Request) *edition {
 	if cookie, err := r.Cookie(languageCookie); err == nil {
 		for _, e := range p.editions {
-			if e.tag.String() == cookie.Value {
+			if e.Tag.String() == cookie.Value {
 				return e
 			}
 		}
 	}
-	matcher := language.NewMatcher(languages())
 	wanted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
 	if err != nil {
 		return p.editions[0]
 	}
-	_, i, _ := matcher.Match(wanted...)
-	return p.editions[i]
+	return p.editions[texts.Nearest(wanted...)]
 }

@@ -3,6 +3,8 @@ package web
 import (
 	"testing"
 	"time"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
 func testEdition(t *testing.T) *edition {
@@ -22,22 +24,22 @@ func TestNumbersForReaders(t *testing.T) {
 	t.Parallel()
 	e := testEdition(t)
 	for got, want := range map[string]string{
-		e.num(int64(1234567)):                  "1,234,567",
-		e.percent(0.1234):                      "12.3%",
-		e.percent(0.00123):                     "0.12%",
-		e.percent(0):                           "0.0%",
-		e.percent(1):                           "100.0%",
+		e.Num(int64(1234567)):                  "1,234,567",
+		e.Percent(0.1234):                      "12.3%",
+		e.Percent(0.00123):                     "0.12%",
+		e.Percent(0):                           "0.0%",
+		e.Percent(1):                           "100.0%",
 		e.money(1234.5, "BRL"):                 "1,234.50 BRL",
 		e.money(-25000.4, "USD"):               "-25,000 USD",
-		e.ago(time.Second):                     "1 second",
-		e.ago(90 * time.Second):                "90 seconds",
-		e.ago(61 * time.Minute):                "61 minutes",
-		e.ago(30 * time.Hour):                  "30 hours",
-		e.ago(49 * time.Hour):                  "2 days",
-		e.when(worldAsOf):                      "1 Mar 2026, 09:00 UTC",
-		e.when(time.Time{}):                    dash,
-		e.plural(1, "1 order", "%d orders"):    "1 order",
-		e.plural(1200, "1 order", "%d orders"): "1,200 orders",
+		e.Ago(time.Second):                     "1 second",
+		e.Ago(90 * time.Second):                "90 seconds",
+		e.Ago(61 * time.Minute):                "61 minutes",
+		e.Ago(30 * time.Hour):                  "30 hours",
+		e.Ago(49 * time.Hour):                  "2 days",
+		e.When(worldAsOf):                      "1 Mar 2026, 09:00 UTC",
+		e.When(time.Time{}):                    texts.Dash,
+		e.Plural(1, "1 order", "%d orders"):    "1 order",
+		e.Plural(1200, "1 order", "%d orders"): "1,200 orders",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -62,7 +64,7 @@ func TestIntervals(t *testing.T) {
 			}
 		}
 	}
-	if got := testEdition(t).share(0, 0); got.cell.Text != dash || got.interval != dash {
+	if got := testEdition(t).share(0, 0); got.cell.Text != texts.Dash || got.interval != texts.Dash {
 		t.Errorf("0 of 0 is shown as %q, %q", got.cell.Text, got.interval)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language/display"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
 // statusTimeout bounds how long the other parts may take to say how they are.
@@ -28,8 +30,8 @@ type frame struct {
 type languageLink struct{ Tag, Name, Link string }
 
 func (r *request) otherLanguages() (links []languageLink) {
-	for _, tag := range languages() {
-		if tag == r.tag {
+	for _, tag := range texts.Tags() {
+		if tag == r.Tag {
 			continue
 		}
 		query := r.URL.Query()
@@ -57,7 +59,7 @@ func (p *Pages) frame(r *request, v view) frame {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
 	f := frame{
-		Title: v.title, Section: sectionOf(r.URL.Path), Lang: r.tag.String(), Languages: r.otherLanguages(), Body: v.body,
+		Title: v.title, Section: sectionOf(r.URL.Path), Lang: r.Tag.String(), Languages: r.otherLanguages(), Body: v.body,
 		Accounts: p.cfg.Accounts, Demo: p.cfg.Demo, Version: p.cfg.Version,
 		Fresh: freshness{Loading: p.cfg.Status(ctx)},
 	}

@@ -1,6 +1,10 @@
 package web
 
-import "math"
+import (
+	"math"
+
+	"github.com/goodhour/goodhour/api/web/texts"
+)
 
 // funnel is how far messages got.
 type funnel struct {
@@ -16,41 +20,41 @@ func (e *edition) newFunnel(counted row) funnel {
 	accepted := count("accepted_count")
 	f := funnel{Messages: count("message_count")}
 	f.Steps = table{
-		Caption: e.t("How far messages got"), Chart: "bars",
-		Note: e.t("Messages by the furthest that is known of each, the newest included. A read proves a delivery, an answer proves a read."),
+		Caption: e.T("How far messages got"), Chart: "bars",
+		Note: e.T("Messages by the furthest that is known of each, the newest included. A read proves a delivery, an answer proves a read."),
 		Columns: []column{
-			{Name: e.t("Step")},
-			{Name: e.t("Messages"), Number: true, Draw: true},
-			{Name: e.t("Of accepted"), Number: true, Percent: true, Help: e.t("share of the accepted messages")},
+			{Name: e.T("Step")},
+			{Name: e.T("Messages"), Number: true, Draw: true},
+			{Name: e.T("Of accepted"), Number: true, Percent: true, Help: e.T("share of the accepted messages")},
 		},
 	}
 	for _, step := range []struct{ name, column, meaning string }{
-		{e.t("messages"), "message_count", e.t("all there are, those of other systems included")},
-		{e.t("accepted"), "accepted_count", e.t("the provider took it")},
-		{e.t("delivered"), "delivered_count", e.t("on the customer's device")},
-		{e.t("read"), "read_count", e.t("a read receipt, or an answer")},
-		{e.t("replied"), "replied_count", e.t("answered in words, by button or with media")},
-		{e.t("ordered"), "ordered_count", e.t("an order is credited: it was the last marketing message before it")},
+		{e.T("messages"), "message_count", e.T("all there are, those of other systems included")},
+		{e.T("accepted"), "accepted_count", e.T("the provider took it")},
+		{e.T("delivered"), "delivered_count", e.T("on the customer's device")},
+		{e.T("read"), "read_count", e.T("a read receipt, or an answer")},
+		{e.T("replied"), "replied_count", e.T("answered in words, by button or with media")},
+		{e.T("ordered"), "ordered_count", e.T("an order is credited: it was the last marketing message before it")},
 	} {
 		f.Steps.Rows = append(f.Steps.Rows, []cell{
 			{Text: step.name, Sub: step.meaning}, e.countCell(count(step.column)), e.shareCell(count(step.column), accepted),
 		})
 	}
 	f.Rates = table{
-		Caption: e.t("Rates"),
-		Note:    e.t("Over messages that have had their time: at least %d hours, for orders %d days. The interval holds the true rate 95 times in 100 (Wilson). Credited is not caused.", count("mature_hours"), count("conversion_days")),
+		Caption: e.T("Rates"),
+		Note:    e.T("Over messages that have had their time: at least %d hours, for orders %d days. The interval holds the true rate 95 times in 100 (Wilson). Credited is not caused.", count("mature_hours"), count("conversion_days")),
 		Columns: []column{
-			{Name: e.t("Rate")},
-			{Name: e.t("Share"), Number: true, Percent: true},
-			{Name: e.t("95%% interval"), Number: true},
-			{Name: e.t("n"), Number: true, Help: e.t("the messages that the rate is over")},
+			{Name: e.T("Rate")},
+			{Name: e.T("Share"), Number: true, Percent: true},
+			{Name: e.T("95%% interval"), Number: true},
+			{Name: e.T("n"), Number: true, Help: e.T("the messages that the rate is over")},
 		},
 	}
 	for _, rate := range []struct{ name, count, base, meaning string }{
-		{e.t("delivery rate"), "mature_delivered_count", "mature_accepted_count", e.t("delivered ÷ accepted")},
-		{e.t("read rate"), "mature_read_count", "mature_readable_count", e.t("read ÷ delivered, where receipts are seen")},
-		{e.t("reply rate"), "mature_replied_count", "mature_delivered_count", e.t("answered ÷ delivered")},
-		{e.t("conversion rate"), "converted_count", "conversion_base_count", e.t("with an order credited ÷ delivered")},
+		{e.T("delivery rate"), "mature_delivered_count", "mature_accepted_count", e.T("delivered ÷ accepted")},
+		{e.T("read rate"), "mature_read_count", "mature_readable_count", e.T("read ÷ delivered, where receipts are seen")},
+		{e.T("reply rate"), "mature_replied_count", "mature_delivered_count", e.T("answered ÷ delivered")},
+		{e.T("conversion rate"), "converted_count", "conversion_base_count", e.T("with an order credited ÷ delivered")},
 	} {
 		share := e.share(count(rate.count), count(rate.base))
 		f.Rates.Rows = append(f.Rates.Rows, []cell{
@@ -68,10 +72,10 @@ type share struct {
 
 func (e *edition) share(count, n int64) share {
 	if n == 0 {
-		return share{text(dash), dash}
+		return share{text(texts.Dash), texts.Dash}
 	}
 	low, high := wilson(count, n)
-	return share{e.shareCell(count, n), e.percent(low) + " – " + e.percent(high)}
+	return share{e.shareCell(count, n), e.Percent(low) + " – " + e.Percent(high)}
 }
 
 // wilson is the 95 % score interval of a share (Wilson 1927, JASA 22, 209–212).

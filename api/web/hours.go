@@ -24,7 +24,7 @@ type hourRow struct {
 func (h *hourRow) id() string { return h.kind + ":" + h.segment }
 
 func (p *Pages) hours(r *request) (view, error) {
-	title := r.t("Best hours")
+	title := r.T("Best hours")
 	if r.reader == nil {
 		return p.unpublished(r, title), nil
 	}
@@ -97,22 +97,22 @@ func usedHours(segments []*hourRow) (first, last int) {
 // hourName is a segment's: "all customers", or "value: high".
 func (r *request) hourName(s *hourRow) string {
 	if s.kind == "all" {
-		return r.t("all customers")
+		return r.T("all customers")
 	}
-	return r.t("%s: %s", r.words(strings.TrimSuffix(s.kind, "_segment")), r.words(s.segment))
+	return r.T("%s: %s", r.Words(strings.TrimSuffix(s.kind, "_segment")), r.Words(s.segment))
 }
 
 func (r *request) hourMap(definitions map[string]string, first, last int) table {
 	out := table{
-		Caption: r.t("Response by segment and local hour"),
-		Note: r.t("In percent: %s. Shaded within each line, among the hours at which marketing may go out; the best has a ring: %s. Choose a segment to see its curve.",
+		Caption: r.T("Response by segment and local hour"),
+		Note: r.T("In percent: %s. Shaded within each line, among the hours at which marketing may go out; the best has a ring: %s. Choose a segment to see its curve.",
 			definitions["smoothed_rate"], definitions["is_best"]),
-		Columns: []column{{Name: r.t("Segment")}},
+		Columns: []column{{Name: r.T("Segment")}},
 	}
 	for hour := first; hour <= last; hour++ {
 		out.Columns = append(out.Columns, column{Name: strconv.Itoa(hour), Number: true})
 	}
-	out.Columns = append(out.Columns, column{Name: r.t("messages"), Number: true})
+	out.Columns = append(out.Columns, column{Name: r.T("messages"), Number: true})
 	return out
 }
 
@@ -131,17 +131,17 @@ func (r *request) hourLine(s *hourRow, first, last int) []cell {
 	for i := first; i <= last; i++ {
 		hour := s.hours[i]
 		if !used(hour) {
-			line = append(line, cell{Text: "·", Help: r.t("no messages, and no marketing at this hour")})
+			line = append(line, cell{Text: "·", Help: r.T("no messages, and no marketing at this hour")})
 			continue
 		}
 		smoothed, _ := hour.number("smoothed_rate")
 		c := cell{
-			Text: r.decimal(100*smoothed, 0), Raw: strconv.FormatFloat(smoothed, 'g', 6, 64), Mark: hour.flag("is_best"),
-			Help: r.t("%s: %d of %d messages", fmt.Sprintf("%d:00", i), hour.count("response_count"), hour.count("message_count")),
+			Text: r.Decimal(100*smoothed, 0), Raw: strconv.FormatFloat(smoothed, 'g', 6, 64), Mark: hour.flag("is_best"),
+			Help: r.T("%s: %d of %d messages", fmt.Sprintf("%d:00", i), hour.count("response_count"), hour.count("message_count")),
 		}
 		switch {
 		case !hour.flag("is_allowed"):
-			c.Help += r.t("; no marketing at this hour")
+			c.Help += r.T("; no marketing at this hour")
 		case high > low:
 			c.Level = 1 + int((levels-1)*(smoothed-low)/(high-low)+0.5)
 		}
@@ -153,16 +153,16 @@ func (r *request) hourLine(s *hourRow, first, last int) []cell {
 // hourCurve is one segment's hours with their intervals.
 func (r *request) hourCurve(s *hourRow, definitions map[string]string) table {
 	out := table{
-		Caption: r.t("Response through the day: %s", r.hourName(s)), Chart: "band", Note: r.t("Responses per message, with the 95%% interval; the dashed line is drawn together with the hours beside it. Responses: %s.", definitions["responses"]),
+		Caption: r.T("Response through the day: %s", r.hourName(s)), Chart: "band", Note: r.T("Responses per message, with the 95%% interval; the dashed line is drawn together with the hours beside it. Responses: %s.", definitions["responses"]),
 		Columns: []column{
-			{Name: r.t("Local hour")},
-			{Name: r.t("Response rate"), Number: true, Draw: true, Percent: true, Role: "value"},
-			{Name: r.t("Low"), Number: true, Draw: true, Percent: true, Role: "low", Help: r.t("lower end of the interval")},
-			{Name: r.t("High"), Number: true, Draw: true, Percent: true, Role: "high", Help: r.t("upper end of the interval")},
-			{Name: r.t("Smoothed"), Number: true, Draw: true, Percent: true, Role: "smooth", Help: definitions["smoothed_rate"]},
-			{Name: r.t("Responses"), Number: true, Help: definitions["responses"]},
-			{Name: r.t("Messages"), Number: true},
-			{Name: r.t("Best"), Role: "mark"},
+			{Name: r.T("Local hour")},
+			{Name: r.T("Response rate"), Number: true, Draw: true, Percent: true, Role: "value"},
+			{Name: r.T("Low"), Number: true, Draw: true, Percent: true, Role: "low", Help: r.T("lower end of the interval")},
+			{Name: r.T("High"), Number: true, Draw: true, Percent: true, Role: "high", Help: r.T("upper end of the interval")},
+			{Name: r.T("Smoothed"), Number: true, Draw: true, Percent: true, Role: "smooth", Help: definitions["smoothed_rate"]},
+			{Name: r.T("Responses"), Number: true, Help: definitions["responses"]},
+			{Name: r.T("Messages"), Number: true},
+			{Name: r.T("Best"), Role: "mark"},
 		},
 	}
 	for i, hour := range s.hours {
@@ -176,7 +176,7 @@ func (r *request) hourCurve(s *hourRow, definitions map[string]string) table {
 		knownSmoothed = knownSmoothed && used(hour)
 		best := cell{}
 		if hour.flag("is_best") {
-			best = cell{Text: r.t("best"), Mark: true}
+			best = cell{Text: r.T("best"), Mark: true}
 		}
 		out.Rows = append(out.Rows, []cell{
 			text(fmt.Sprintf("%02d:00", i)), r.rateCell(rate, known), r.rateCell(low, knownLow), r.rateCell(high, knownHigh),

@@ -1,168 +1,13 @@
 package web
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"golang.org/x/text/language"
+	"github.com/goodhour/goodhour/api/web/texts"
 )
-
-// textsOfCode are the texts that the code gives to t and plural, and those that
-// the functions called ...Meaning return or are given, by where they stand.
-func textsOfCode(t *testing.T) map[string]string {
-	t.Helper()
-	texts := make(map[string]string)
-	set := token.NewFileSet()
-	keep := func(e ast.Expr) {
-		if literal, ok := e.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			text, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[text] = set.Position(literal.Pos()).String()
-		}
-	}
-	names, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(set, name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				called, ok := n.Fun.(*ast.SelectorExpr)
-				switch {
-				case ok && called.Sel.Name == "t":
-					keep(n.Args[0])
-				case ok && called.Sel.Name == "plural":
-					keep(n.Args[1])
-					keep(n.Args[2])
-				}
-			case *ast.ValueSpec:
-				if name == "words.go" {
-					keep(n.Values[0])
-				}
-			case *ast.FuncDecl:
-				if strings.HasSuffix(n.Name.Name, "Meaning") {
-					ast.Inspect(n, func(n ast.Node) bool {
-						if returned, ok := n.(*ast.ReturnStmt); ok {
-							keep(returned.Results[0])
-						}
-						return true
-					})
-				}
-			}
-			return true
-		})
-	}
-	delete(texts, "")
-	return texts
-}
-
-// textsOfTemplates are the texts that the templates give to t.
-func textsOfTemplates(t *testing.T) map[string]string {
-	t.Helper()
-	texts := make(map[string]string)
-	call := regexp.MustCompile(`\bt ("(?:[^"\\]|\\.)*")`)
-	names, err := fs.Glob(files, "templates/*.html")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		b, err := files.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range call.FindAllStringSubmatch(string(b), -1) {
-			text, err := strconv.Unquote(m[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[text] = name
-		}
-	}
-	return texts
-}
-
-// textsOfModels are the models' own files in one, each line break a blank: their
-// headers say what columns and relations mean.
-func textsOfModels(t *testing.T) string {
-	t.Helper()
-	var all strings.Builder
-	names, err := filepath.Glob("../../models/sql/*/*.sql")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%d models found: %v", len(names), err)
-	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.WriteString(strings.Join(strings.Fields(string(b)), " "))
-	}
-	return all.String()
-}
-
-var verb = regexp.MustCompile(`%(?:\[\d\])?([ds%])`)
-
-// verbs are what a text has to be given, in any order.
-func verbs(text string) (list []string) {
-	for _, m := range verb.FindAllStringSubmatch(text, -1) {
-		list = append(list, m[1])
-	}
-	slices.Sort(list)
-	return list
-}
-
-func TestEveryTextIsInEveryLanguage(t *testing.T) {
-	t.Parallel()
-	wanted := textsOfCode(t)
-	maps.Copy(wanted, textsOfTemplates(t))
-	if len(wanted) < 250 {
-		t.Fatalf("%d texts found: they are more", len(wanted))
-	}
-	models := textsOfModels(t)
-	for _, tag := range languages()[1:] {
-		texts, err := readTexts(tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, english := range slices.Sorted(maps.Keys(wanted)) {
-			if texts[english] == "" {
-				t.Errorf("%s lacks %q (%s)", tag, english, wanted[english])
-			}
-		}
-		for english, text := range texts {
-			if !slices.Equal(verbs(english), verbs(text)) {
-				t.Errorf("%s: %q wants %v, and %q %v", tag, english, verbs(english), text, verbs(text))
-			}
-			// Our own names are short, without capitals and signs.
-			ownName := regexp.MustCompile(`^[a-z0-9 ]{1,24}$`).MatchString(english)
-			if wanted[english] == "" && !ownName && !strings.Contains(models, english) {
-				t.Errorf("%s: nothing says %q", tag, english)
-			}
-		}
-	}
-}
 
 func TestPagesAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
@@ -209,7 +54,7 @@ func TestPagesAreInTheReadersLanguage(t *testing.T) {
 func TestEveryPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	pages := testPages(t, testWorlds(t).filled)
-	for _, tag := range languages()[1:] {
+	for _, tag := range texts.Tags()[1:] {
 		for _, address := range append(addresses(), filledAddresses()...) {
 			t.Run(tag.String()+address, func(t *testing.T) {
 				t.Parallel()
@@ -220,8 +65,5 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 				}
 			})
 		}
-	}
-	if languages()[0] != language.English {
-		t.Error("the first language is the fallback, whose texts are the keys")
 	}
 }

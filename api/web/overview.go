@@ -14,7 +14,7 @@ type overviewBody struct {
 const daysShown = 60
 
 func (p *Pages) overview(r *request) (view, error) {
-	title := r.t("Overview")
+	title := r.T("Overview")
 	if r.reader == nil {
 		return p.unpublished(r, title), nil
 	}
@@ -52,37 +52,37 @@ func (r *request) keyFigures() ([]figure, stack, error) {
 		if customers == 0 {
 			return ""
 		}
-		return r.t("%s of %d customers", r.percent(float64(c.count(column))/float64(customers)), customers)
+		return r.T("%s of %d customers", r.Percent(float64(c.count(column))/float64(customers)), customers)
 	}
-	trend := func(metric string) spark { return newSpark(r.t("its last 60 days"), trends[metric]) }
+	trend := func(metric string) spark { return newSpark(r.T("its last 60 days"), trends[metric]) }
 	amount, _ := revenue.number("revenue_amount")
 	figures := []figure{
 		{
-			Label: r.t("Customers"), Value: r.num(customers), Basis: r.t("%d have bought", c.count("buyer_count")),
-			Definition: r.t("Everyone whom any event names, several keys of one person counted once."),
+			Label: r.T("Customers"), Value: r.Num(customers), Basis: r.T("%d have bought", c.count("buyer_count")),
+			Definition: r.T("Everyone whom any event names, several keys of one person counted once."),
 		},
 		{
-			Label: r.t("Reachable"), Value: r.num(c.count("reachable_count")), Basis: of("reachable_count"),
-			Definition: r.t("May get a marketing message: there is an address and an opt-in, and no opt-out."),
+			Label: r.T("Reachable"), Value: r.Num(c.count("reachable_count")), Basis: of("reachable_count"),
+			Definition: r.T("May get a marketing message: there is an address and an opt-in, and no opt-out."),
 			Trend:      trend("customers_reachable"),
 		},
 		{
-			Label: r.t("Active in 30 days"), Value: r.num(c.count("active_count")), Basis: of("active_count"),
-			Definition: r.t("Read, clicked, wrote or bought in the 30 days before the as-of time."),
+			Label: r.T("Active in 30 days"), Value: r.Num(c.count("active_count")), Basis: of("active_count"),
+			Definition: r.T("Read, clicked, wrote or bought in the 30 days before the as-of time."),
 			Trend:      trend("customers_active_30d"),
 		},
 		{
-			Label: r.t("Revenue in 30 days"), Value: r.money(amount, revenue.text("currency")),
-			Basis:      r.plural(revenue.count("order_count"), "1 order", "%d orders"),
-			Definition: r.t("Net of refunds, in the reporting currency; orders of unknown value are left out."),
+			Label: r.T("Revenue in 30 days"), Value: r.money(amount, revenue.text("currency")),
+			Basis:      r.Plural(revenue.count("order_count"), "1 order", "%d orders"),
+			Definition: r.T("Net of refunds, in the reporting currency; orders of unknown value are left out."),
 			Trend:      trend("revenue_30d"),
 		},
 	}
-	reach := newStack(r.t("Who can be reached"), []part{
-		{Name: r.t("reachable"), Count: c.count("reachable_count"), Colour: "c-good", Help: r.t("address and opt-in on record")},
-		{Name: r.t("no opt-in"), Count: c.count("no_consent_count"), Colour: "c-wait", Help: r.t("nothing on record: ask them")},
-		{Name: r.t("opted out"), Count: c.count("opted_out_count"), Colour: "c-bad", Help: r.t("they asked not to be written to")},
-		{Name: r.t("no address"), Count: c.count("no_address_count"), Colour: "c-none", Help: r.t("no phone number or WhatsApp id is known")},
+	reach := newStack(r.T("Who can be reached"), []part{
+		{Name: r.T("reachable"), Count: c.count("reachable_count"), Colour: "c-good", Help: r.T("address and opt-in on record")},
+		{Name: r.T("no opt-in"), Count: c.count("no_consent_count"), Colour: "c-wait", Help: r.T("nothing on record: ask them")},
+		{Name: r.T("opted out"), Count: c.count("opted_out_count"), Colour: "c-bad", Help: r.T("they asked not to be written to")},
+		{Name: r.T("no address"), Count: c.count("no_address_count"), Colour: "c-none", Help: r.T("no phone number or WhatsApp id is known")},
 	})
 	return figures, reach, nil
 }
@@ -109,14 +109,14 @@ func (r *request) messageDays() (table, error) {
 	}
 	slices.Reverse(found)
 	out := table{
-		Caption: r.t("Messages by day"), Chart: "lines",
-		Note: r.t("By the day (UTC) of the message's first event. The last days are still on their way: their reads and answers come in yet."),
+		Caption: r.T("Messages by day"), Chart: "lines",
+		Note: r.T("By the day (UTC) of the message's first event. The last days are still on their way: their reads and answers come in yet."),
 		Columns: []column{
-			{Name: r.t("Day")},
-			{Name: r.t("Messages"), Number: true, Draw: true},
-			{Name: r.t("Delivered"), Number: true, Draw: true},
-			{Name: r.t("Read"), Number: true, Draw: true},
-			{Name: r.t("Replied"), Number: true, Draw: true},
+			{Name: r.T("Day")},
+			{Name: r.T("Messages"), Number: true, Draw: true},
+			{Name: r.T("Delivered"), Number: true, Draw: true},
+			{Name: r.T("Read"), Number: true, Draw: true},
+			{Name: r.T("Replied"), Number: true, Draw: true},
 		},
 	}
 	for _, each := range found {

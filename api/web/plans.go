@@ -30,19 +30,19 @@ type planBody struct {
 // plansList are the campaigns kept here with their plans, the newest first.
 func (p *Pages) plansList(r *request) (table, error) {
 	out := table{
-		Caption: r.t("Campaigns kept here"),
-		Note:    r.t("As it is this moment. Not sent are those that a rule keeps back, that were held out, whose time passed, or that were cancelled."),
+		Caption: r.T("Campaigns kept here"),
+		Note:    r.T("As it is this moment. Not sent are those that a rule keeps back, that were held out, whose time passed, or that were cancelled."),
 		Columns: []column{
-			{Name: r.t("Campaign")},
-			{Name: r.t("Status")},
-			{Name: r.t("Mode"), Minor: true},
-			{Name: r.t("Messages"), Number: true},
-			{Name: r.t("Waiting"), Number: true, Minor: true},
-			{Name: r.t("Accepted"), Number: true},
-			{Name: r.t("Failed or unknown"), Number: true, Minor: true},
-			{Name: r.t("Not sent"), Number: true, Minor: true},
-			{Name: r.t("First send"), Minor: true},
-			{Name: r.t("Last send"), Minor: true},
+			{Name: r.T("Campaign")},
+			{Name: r.T("Status")},
+			{Name: r.T("Mode"), Minor: true},
+			{Name: r.T("Messages"), Number: true},
+			{Name: r.T("Waiting"), Number: true, Minor: true},
+			{Name: r.T("Accepted"), Number: true},
+			{Name: r.T("Failed or unknown"), Number: true, Minor: true},
+			{Name: r.T("Not sent"), Number: true, Minor: true},
+			{Name: r.T("First send"), Minor: true},
+			{Name: r.T("Last send"), Minor: true},
 		},
 	}
 	if p.cfg.Campaigns == nil {
@@ -55,16 +55,16 @@ func (p *Pages) plansList(r *request) (table, error) {
 	for _, c := range campaigns {
 		name := cell{Text: c.ID, Link: campaignAddress(c.ID)}
 		if len(c.Plans) == 0 {
-			out.Rows = append(out.Rows, []cell{name, text(r.t("not planned")), {}, {}, {}, {}, {}, {}, {}, {}})
+			out.Rows = append(out.Rows, []cell{name, text(r.T("not planned")), {}, {}, {}, {}, {}, {}, {}, {}})
 		}
 		for i := range c.Plans {
 			s := &c.Plans[i]
 			n := func(states ...plan.State) cell { return r.countCell(countStates(s.States, states...)) }
 			out.Rows = append(out.Rows, []cell{
-				{Text: c.ID, Link: campaignAddress(c.ID), Sub: r.t("plan %s", shortPlan(s.ID)), Help: s.ID},
-				text(r.words(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
+				{Text: c.ID, Link: campaignAddress(c.ID), Sub: r.T("plan %s", shortPlan(s.ID)), Help: s.ID},
+				text(r.Words(string(s.Status))), text(string(s.Mode)), r.countCell(int64(s.Messages)),
 				n(plan.Waiting, plan.Claimed), n(plan.Accepted), n(plan.Failed, plan.Unknown),
-				n(plan.Suppressed, plan.HeldOut, plan.Expired, plan.Cancelled), text(r.when(s.FirstSendAt)), text(r.when(s.LastSendAt)),
+				n(plan.Suppressed, plan.HeldOut, plan.Expired, plan.Cancelled), text(r.When(s.FirstSendAt)), text(r.When(s.LastSendAt)),
 			})
 			if len(out.Rows) == campaignsShown {
 				return out, nil
@@ -134,27 +134,27 @@ func (p *Pages) newPlan(r *request, s *ledger.PlanStatus) (*planBody, error) {
 }
 
 func (r *request) planFigures(s *ledger.PlanStatus) []figure {
-	status := figure{Label: r.t("Status"), Value: r.words(string(s.Status)), Basis: r.t("planned by %s", s.Author), Definition: r.t(statusMeaning(s.Status))}
+	status := figure{Label: r.T("Status"), Value: r.Words(string(s.Status)), Basis: r.T("planned by %s", s.Author), Definition: r.T(statusMeaning(s.Status))}
 	if s.ApprovedBy != "" {
-		status.Basis = r.t("approved by %s, %s", s.ApprovedBy, r.when(s.ApprovedAt))
+		status.Basis = r.T("approved by %s, %s", s.ApprovedBy, r.When(s.ApprovedAt))
 	}
 	done := int64(s.Messages) - countStates(s.States, plan.Waiting, plan.Claimed)
 	return []figure{
 		status,
 		{
-			Label: r.t("Progress"), Value: r.shareCell(done, int64(s.Messages)).Text, Basis: r.t("%d of %d messages are settled", done, s.Messages),
-			Definition: r.t("Settled: sent, or certain not to be."),
+			Label: r.T("Progress"), Value: r.shareCell(done, int64(s.Messages)).Text, Basis: r.T("%d of %d messages are settled", done, s.Messages),
+			Definition: r.T("Settled: sent, or certain not to be."),
 		},
-		{Label: r.t("First send"), Value: r.day(s.FirstSendAt), Basis: clock(s.FirstSendAt), Definition: r.t("Of the messages that may be sent.")},
-		{Label: r.t("Last send"), Value: r.day(s.LastSendAt), Basis: clock(s.LastSendAt), Definition: r.t("The last one's own time; the number's pace may make it later.")},
+		{Label: r.T("First send"), Value: r.Day(s.FirstSendAt), Basis: clock(s.FirstSendAt), Definition: r.T("Of the messages that may be sent.")},
+		{Label: r.T("Last send"), Value: r.Day(s.LastSendAt), Basis: clock(s.LastSendAt), Definition: r.T("The last one's own time; the number's pace may make it later.")},
 	}
 }
 
 func (r *request) planReasons(s *ledger.PlanStatus, report *campaign.Report) table {
 	out := table{
-		Caption: r.t("Why messages are not sent"), Chart: "bars", Open: true,
-		Note:    r.t("Messages of the plan that a rule keeps back now, by the rule that had the last word. Those that only wait go out when it allows."),
-		Columns: []column{{Name: r.t("Rule")}, {Name: r.t("Messages"), Number: true, Draw: true}},
+		Caption: r.T("Why messages are not sent"), Chart: "bars", Open: true,
+		Note:    r.T("Messages of the plan that a rule keeps back now, by the rule that had the last word. Those that only wait go out when it allows."),
+		Columns: []column{{Name: r.T("Rule")}, {Name: r.T("Messages"), Number: true, Draw: true}},
 	}
 	rules := slices.SortedFunc(maps.Keys(s.Rules), func(a, b policy.Rule) int {
 		if s.Rules[a] != s.Rules[b] {
@@ -164,11 +164,11 @@ func (r *request) planReasons(s *ledger.PlanStatus, report *campaign.Report) tab
 	})
 	for _, rule := range rules {
 		if s.Rules[rule] > 0 {
-			meaning := r.t(ruleMeaning(string(rule)))
+			meaning := r.T(ruleMeaning(string(rule)))
 			if rule == policy.QuietHours && report.TimeZonesUnknown > 0 {
-				meaning += " " + r.t("Of the audience, %d have no known time zone.", report.TimeZonesUnknown)
+				meaning += " " + r.T("Of the audience, %d have no known time zone.", report.TimeZonesUnknown)
 			}
-			out.Rows = append(out.Rows, []cell{{Text: r.words(string(rule)), Sub: meaning}, r.countCell(int64(s.Rules[rule]))})
+			out.Rows = append(out.Rows, []cell{{Text: r.Words(string(rule)), Sub: meaning}, r.countCell(int64(s.Rules[rule]))})
 		}
 	}
 	return out
@@ -177,19 +177,19 @@ func (r *request) planReasons(s *ledger.PlanStatus, report *campaign.Report) tab
 // reportFacts are the lines of the report that the other figures do not say.
 func (r *request) reportFacts(report *campaign.Report) []fact {
 	facts := []fact{
-		{Name: r.t("audience"), Value: r.plural(int64(report.Audience), "1 customer", "%d customers"), Definition: r.t("from the file as of %s", r.when(report.AsOf))},
-		{Name: r.t("to send"), Value: r.num(report.ToSend), Definition: r.t("when it was planned")},
-		{Name: r.t("template"), Value: report.Template.Name + ", " + report.Template.Language, Definition: string(report.Template.Category)},
-		{Name: r.t("account"), Value: report.Account, Definition: r.t("mode %s", string(report.Mode))},
+		{Name: r.T("audience"), Value: r.Plural(int64(report.Audience), "1 customer", "%d customers"), Definition: r.T("from the file as of %s", r.When(report.AsOf))},
+		{Name: r.T("to send"), Value: r.Num(report.ToSend), Definition: r.T("when it was planned")},
+		{Name: r.T("template"), Value: report.Template.Name + ", " + report.Template.Language, Definition: string(report.Template.Category)},
+		{Name: r.T("account"), Value: report.Account, Definition: r.T("mode %s", string(report.Mode))},
 		r.keptBack(report),
-		{Name: r.t("predicted cost"), Value: report.PredictedCost, Definition: r.t("unknown until there are rate cards")},
-		{Name: r.t("pace"), Value: r.t("%d a minute", report.PacePerMinute*max(1, report.Numbers)), Definition: r.t("of all numbers together")},
-		{Name: r.t("rules"), Value: report.RulesVersion, Definition: r.t("version of the policy")},
+		{Name: r.T("predicted cost"), Value: report.PredictedCost, Definition: r.T("unknown until there are rate cards")},
+		{Name: r.T("pace"), Value: r.T("%d a minute", report.PacePerMinute*max(1, report.Numbers)), Definition: r.T("of all numbers together")},
+		{Name: r.T("rules"), Value: report.RulesVersion, Definition: r.T("version of the policy")},
 	}
 	if report.LateAtPace > 0 {
 		facts = append(facts, fact{
-			Name: r.t("too many for the pace"), Value: r.num(report.LateAtPace),
-			Definition: r.t("would expire before their turn: give more days or numbers"),
+			Name: r.T("too many for the pace"), Value: r.Num(report.LateAtPace),
+			Definition: r.T("would expire before their turn: give more days or numbers"),
 		})
 	}
 	return facts
@@ -198,11 +198,11 @@ func (r *request) reportFacts(report *campaign.Report) []fact {
 // keptBack counts who gets no message on purpose: as drawn, not as expected.
 func (r *request) keptBack(report *campaign.Report) fact {
 	out := fact{
-		Name: r.t("kept back"), Value: r.t("%d control, %d holdout", report.Arms[plan.Control], report.Arms[plan.Holdout]),
-		Definition: r.t("control: to tell what this campaign brings; holdout: to tell what all messages bring"),
+		Name: r.T("kept back"), Value: r.T("%d control, %d holdout", report.Arms[plan.Control], report.Arms[plan.Holdout]),
+		Definition: r.T("control: to tell what this campaign brings; holdout: to tell what all messages bring"),
 	}
 	if report.Control.Percent == 0 {
-		out.Definition = r.t("control: %s; holdout: to tell what all messages bring", r.t(controlMeaning(report.Control.Reason)))
+		out.Definition = r.T("control: %s; holdout: to tell what all messages bring", r.T(controlMeaning(report.Control.Reason)))
 	}
 	return out
 }

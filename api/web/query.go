@@ -112,7 +112,7 @@ func (r *request) definitions(schema, relation string) (map[string]string, error
 	}
 	out := make(map[string]string, len(found))
 	for _, each := range found {
-		out[each.text("name")] = settings.Replace(r.known(each.text("definition")))
+		out[each.text("name")] = settings.Replace(r.Known(each.text("definition")))
 	}
 	return out, nil
 }
@@ -134,13 +134,13 @@ func (r *request) settings() (*strings.Replacer, error) {
 		var said string
 		switch c.Name[at+1:] {
 		case "minutes":
-			said = r.t("%s minutes", text)
+			said = r.T("%s minutes", text)
 		case "hours":
-			said = r.t("%s hours", text)
+			said = r.T("%s hours", text)
 		case "days":
-			said = r.t("%s days", text)
+			said = r.T("%s days", text)
 		case "messages":
-			said = r.t("%s messages", text)
+			said = r.T("%s messages", text)
 		default:
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/goodhour/goodhour/api/web/report"
+	"github.com/goodhour/goodhour/api/web/texts"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -48,7 +49,7 @@ func onFile(t *testing.T, data string, do func(*warehouse.Reader)) {
 // are called is text.
 func TestReportIsOneFile(t *testing.T) {
 	w := testWorlds(t)
-	for _, tag := range report.Languages() {
+	for _, tag := range texts.Tags() {
 		written := reportOf(t, w.filled, report.Options{
 			Files: []string{hostile}, Again: []string{hostile, "--amount", "a b"}, Language: tag, Version: "test",
 		})

@@ -91,13 +91,13 @@ func sum(cells []row, labels map[string]string) tally {
 }
 
 func (p *Pages) segments(r *request) (view, error) {
-	title := r.t("Segments")
+	title := r.T("Segments")
 	if r.reader == nil {
 		return p.unpublished(r, title), nil
 	}
 	chosen := chosenLabels(r.URL.Query())
 	if chosen == nil {
-		return p.notFound(r, r.t("There is no such segment.")), nil
+		return p.notFound(r, r.T("There is no such segment.")), nil
 	}
 	cells, err := r.rows("cells")
 	if err != nil {
@@ -152,19 +152,19 @@ func segmentAddress(labels map[string]string) string {
 func (r *request) sizes(s segmentation, cells []row, definition string) segmentSizes {
 	all := sum(cells, nil)
 	out := segmentSizes{Name: s.name, Definition: definition, Table: table{
-		Caption: r.t("Customers by %s", r.words(s.name)), Note: definition, Chart: "stack",
+		Caption: r.T("Customers by %s", r.Words(s.name)), Note: definition, Chart: "stack",
 		Columns: []column{
-			{Name: r.t("Segment")},
-			{Name: r.t("Customers"), Number: true},
-			{Name: r.t("Share"), Number: true, Percent: true},
-			{Name: r.t("Reachable"), Number: true, Draw: true, Help: r.t("of those, customers to whom a marketing message may be sent")},
-			{Name: r.t("Not reachable"), Number: true, Draw: true},
-			{Name: r.t("Spend"), Number: true, Help: r.t("net revenue; customers with an order of unknown value left out")},
+			{Name: r.T("Segment")},
+			{Name: r.T("Customers"), Number: true},
+			{Name: r.T("Share"), Number: true, Percent: true},
+			{Name: r.T("Reachable"), Number: true, Draw: true, Help: r.T("of those, customers to whom a marketing message may be sent")},
+			{Name: r.T("Not reachable"), Number: true, Draw: true},
+			{Name: r.T("Spend"), Number: true, Help: r.T("net revenue; customers with an order of unknown value left out")},
 		},
 	}}
 	for _, label := range s.labels {
 		t := sum(cells, map[string]string{s.name: label})
-		name := cell{Text: r.words(label), Link: segmentAddress(map[string]string{s.name: label})}
+		name := cell{Text: r.Words(label), Link: segmentAddress(map[string]string{s.name: label})}
 		out.Table.Rows = append(out.Table.Rows, []cell{
 			name, r.countCell(t.customers), r.shareCell(t.customers, all.customers), r.countCell(t.reachable),
 			r.countCell(t.customers - t.reachable), r.moneyCell(t.spend, t.spendKnown, t.currency),
@@ -191,21 +191,21 @@ func (r *request) crosstab(cells []row, chosen map[string]string) crosstab {
 	var out crosstab
 	for _, label := range append([]string{""}, value.labels...) {
 		labels := map[string]string{value.name: label}
-		each := choice{Label: r.words(label), Link: segmentAddress(labels), Count: sum(cells, labels).customers, Current: chosen[value.name] == label}
+		each := choice{Label: r.Words(label), Link: segmentAddress(labels), Count: sum(cells, labels).customers, Current: chosen[value.name] == label}
 		if label == "" {
-			each.Label, each.Link = r.t("all values"), "/segments"
+			each.Label, each.Link = r.T("all values"), "/segments"
 		}
 		out.Values = append(out.Values, each)
 	}
 	out.Table = table{
-		Caption: r.t("Customers by frequency and heat"), Open: true,
-		Note:    r.t("Each customer is in exactly one cell. Choose one to see it and take it away as a list."),
-		Columns: []column{{Name: r.t("Frequency")}},
+		Caption: r.T("Customers by frequency and heat"), Open: true,
+		Note:    r.T("Each customer is in exactly one cell. Choose one to see it and take it away as a list."),
+		Columns: []column{{Name: r.T("Frequency")}},
 	}
 	for _, label := range heat.labels {
-		out.Table.Columns = append(out.Table.Columns, column{Name: r.words(label), Number: true})
+		out.Table.Columns = append(out.Table.Columns, column{Name: r.Words(label), Number: true})
 	}
-	out.Table.Columns = append(out.Table.Columns, column{Name: r.t("all"), Number: true})
+	out.Table.Columns = append(out.Table.Columns, column{Name: r.T("all"), Number: true})
 	counts, most := make(map[[2]string]int64), int64(0)
 	for _, f := range frequency.labels {
 		for _, h := range heat.labels {
@@ -217,7 +217,7 @@ func (r *request) crosstab(cells []row, chosen map[string]string) crosstab {
 		labels := func(h string) map[string]string {
 			return map[string]string{value.name: chosen[value.name], frequency.name: f, heat.name: h}
 		}
-		line := []cell{text(r.words(f))}
+		line := []cell{text(r.Words(f))}
 		for _, h := range heat.labels {
 			n := counts[[2]string{f, h}]
 			c := r.countCell(n)
@@ -250,19 +250,19 @@ func (r *request) chosen(cells []row, chosen map[string]string) *chosenSegment {
 	for _, s := range segmentations() {
 		if label := chosen[s.name]; label != "" {
 			names = append(names, s.name+":"+label)
-			titles = append(titles, r.t("%s %s", r.words(s.name), r.words(label)))
+			titles = append(titles, r.T("%s %s", r.Words(s.name), r.Words(label)))
 		}
 	}
 	name := strings.Join(names, ",")
 	t := sum(cells, chosen)
 	all := sum(cells, nil)
 	figures := []figure{
-		{Label: r.t("Customers"), Value: r.num(t.customers), Basis: r.t("of %d", all.customers)},
-		{Label: r.t("Reachable"), Value: r.num(t.reachable), Basis: r.t("may get a marketing message")},
-		{Label: r.t("Orders"), Value: r.num(t.orders), Basis: r.t("all they ever placed")},
+		{Label: r.T("Customers"), Value: r.Num(t.customers), Basis: r.T("of %d", all.customers)},
+		{Label: r.T("Reachable"), Value: r.Num(t.reachable), Basis: r.T("may get a marketing message")},
+		{Label: r.T("Orders"), Value: r.Num(t.orders), Basis: r.T("all they ever placed")},
 	}
 	if t.spendKnown {
-		figures = append(figures, figure{Label: r.t("Spend"), Value: r.money(t.spend, t.currency), Basis: r.t("net revenue so far")})
+		figures = append(figures, figure{Label: r.T("Spend"), Value: r.money(t.spend, t.currency), Basis: r.T("net revenue so far")})
 	}
 	return &chosenSegment{Title: strings.Join(titles, " · "), Name: name, Figures: figures, Exports: exportsOf("segments", name)}
 }
@@ -298,7 +298,7 @@ func (r *request) audiences() ([]audience, error) {
 		}
 		for _, d := range found {
 			if d.text("schema_name") == relation.Schema && d.text("name") == relation.Name {
-				each.Definition = settings.Replace(r.known(d.text("definition")))
+				each.Definition = settings.Replace(r.Known(d.text("definition")))
 			}
 		}
 		out = append(out, each)

@@ -3,6 +3,8 @@ package web
 import (
 	"math"
 	"strconv"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
 // table is figures that a page shows, and what a chart may be drawn from: the
@@ -57,27 +59,27 @@ type cell struct {
 func text(s string) cell { return cell{Text: s} }
 
 func (e *edition) countCell(n int64) cell {
-	return cell{Text: e.num(n), Raw: strconv.FormatInt(n, 10)}
+	return cell{Text: e.Num(n), Raw: strconv.FormatInt(n, 10)}
 }
 
 // shareCell is a share of n; not known where n is 0.
 func (e *edition) shareCell(count, n int64) cell {
 	if n == 0 {
-		return text(dash)
+		return text(texts.Dash)
 	}
 	return e.rateCell(float64(count)/float64(n), true)
 }
 
 func (e *edition) rateCell(share float64, known bool) cell {
 	if !known {
-		return text(dash)
+		return text(texts.Dash)
 	}
-	return cell{Text: e.percent(share), Raw: strconv.FormatFloat(share, 'g', 6, 64)}
+	return cell{Text: e.Percent(share), Raw: strconv.FormatFloat(share, 'g', 6, 64)}
 }
 
 func (e *edition) moneyCell(amount float64, known bool, currency string) cell {
 	if !known {
-		return text(dash)
+		return text(texts.Dash)
 	}
 	return cell{Text: e.money(amount, currency), Raw: strconv.FormatFloat(amount, 'f', 2, 64)}
 }

@@ -61,7 +61,7 @@ type Pages struct {
 	mux      *http.ServeMux
 }
 
-//go:embed sql/*.sql templates/*.html texts/*.yaml assets lib
+//go:embed sql/*.sql templates/*.html assets lib
 var files embed.FS
 
 // New returns the pages, or an error that names everything the configuration
@@ -177,7 +177,7 @@ func (p *Pages) render(w http.ResponseWriter, r *request, v view) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Language", r.tag.String())
+	w.Header().Set("Content-Language", r.Tag.String())
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	if v.refresh > 0 {
 		w.Header().Set("Refresh", strconv.Itoa(int(v.refresh.Seconds())))
@@ -194,16 +194,16 @@ func (p *Pages) trouble(r *request, err error) view {
 	var q *warehouse.QueryError
 	if errors.As(err, &q) && (q.Kind == warehouse.QueryBusy || q.Kind == warehouse.QueryDeadline) {
 		return view{
-			template: "message", title: r.t("Busy"), status: http.StatusServiceUnavailable,
-			body: notice{r.t("Others are asking much of the server just now. Try again in a moment."), nil},
+			template: "message", title: r.T("Busy"), status: http.StatusServiceUnavailable,
+			body: notice{r.T("Others are asking much of the server just now. Try again in a moment."), nil},
 		}
 	}
 	if r.Context().Err() == nil {
 		p.cfg.Logger.ErrorContext(r.Context(), "page not made", slog.Any("error", err))
 	}
 	return view{
-		template: "message", title: r.t("Something is wrong"), status: http.StatusInternalServerError,
-		body: notice{r.t("The page could not be made. The server's log says why."), nil},
+		template: "message", title: r.T("Something is wrong"), status: http.StatusInternalServerError,
+		body: notice{r.T("The page could not be made. The server's log says why."), nil},
 	}
 }
 
@@ -214,11 +214,11 @@ type notice struct {
 }
 
 func (p *Pages) nowhere(r *request) (view, error) {
-	return p.notFound(r, r.t("There is no page at this address.")), nil
+	return p.notFound(r, r.T("There is no page at this address.")), nil
 }
 
 func (p *Pages) notFound(r *request, text string) view {
-	return view{template: "message", title: r.t("Not found"), status: http.StatusNotFound, body: notice{text, nil}}
+	return view{template: "message", title: r.T("Not found"), status: http.StatusNotFound, body: notice{text, nil}}
 }
 
 // unpublishedRefresh is how often a page without a file looks for one.
@@ -228,11 +228,11 @@ const unpublishedRefresh = 10 * time.Second
 func (p *Pages) unpublished(r *request, title string) view {
 	v := view{template: "message", title: title, refresh: unpublishedRefresh}
 	if p.cfg.Demo {
-		v.body = notice{r.t("The demo is bringing its world in: events are loaded, then the models run. This page fills by itself."), nil}
+		v.body = notice{r.T("The demo is bringing its world in: events are loaded, then the models run. This page fills by itself."), nil}
 		return v
 	}
 	v.body = notice{
-		r.t("Nothing to show yet: no model run has published a file. Bring events in, and the models run by themselves within minutes; or start them at once."),
+		r.T("Nothing to show yet: no model run has published a file. Bring events in, and the models run by themselves within minutes; or start them at once."),
 		[]string{"goodhour import orders orders.csv", "goodhour models run"},
 	}
 	return v

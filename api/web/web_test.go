@@ -300,11 +300,11 @@ select (select count(*) from marts.customers)::bigint, (select count(*) from mar
 	_, segments := get(t, pages, "/segments")
 	e := pages.editions[0]
 	for i, value := range counted.Rows[0] {
-		if want := e.num(value); !strings.Contains(overview, ">"+want+"<") || value == int64(0) {
+		if want := e.Num(value); !strings.Contains(overview, ">"+want+"<") || value == int64(0) {
 			t.Errorf("the overview lacks figure %d, %s", i, want)
 		}
 	}
-	if want := ">" + e.num(counted.Rows[0][0]) + "<"; !strings.Contains(segments, want) {
+	if want := ">" + e.Num(counted.Rows[0][0]) + "<"; !strings.Contains(segments, want) {
 		t.Errorf("the segments' page lacks the number of customers, %s", want)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/goodhour/goodhour/api/web/report"
+	"github.com/goodhour/goodhour/api/web/texts"
 	"github.com/goodhour/goodhour/ingest/fileimport"
 )
 
@@ -55,7 +56,7 @@ func runTry(ctx context.Context, c *cli, args []string) (err error) {
 	if err := f.complete(c, flags); err != nil {
 		return err
 	}
-	if t.tag, err = language.Parse(o.language); err != nil || !slices.ContainsFunc(report.Languages(), sameLanguage(t.tag)) {
+	if t.tag, err = language.Parse(o.language); err != nil || !slices.ContainsFunc(texts.Tags(), sameLanguage(t.tag)) {
 		return usagef("--language %s: want en or zh", o.language)
 	}
 	if info, err := os.Stat(filepath.Dir(o.report)); err != nil || !info.IsDir() {

@@ -17,13 +17,13 @@ func (m *maker) cohorts() (*section, error) {
 		oldest = max(oldest, r.whole("age_months"))
 		most = max(most, returned(r))
 	}
-	grid := &table{Heat: true, Head: []head{{Text: m.t("First order in")}, {Text: m.t("Customers"), Number: true}}}
+	grid := &table{Heat: true, Head: []head{{Text: m.T("First order in")}, {Text: m.T("Customers"), Number: true}}}
 	for age := range oldest + 1 {
-		grid.Head = append(grid.Head, head{Text: "+" + m.num(age), Number: true, Help: m.t("months after the first order's")})
+		grid.Head = append(grid.Head, head{Text: "+" + m.Num(age), Number: true, Help: m.T("months after the first order's")})
 	}
 	for _, r := range found {
 		if r.whole("age_months") == 0 {
-			grid.Rows = append(grid.Rows, []cell{{Text: m.month(r.time("cohort_month"))}, {Text: m.num(r.whole("customer_count"))}})
+			grid.Rows = append(grid.Rows, []cell{{Text: m.Month(r.time("cohort_month"))}, {Text: m.Num(r.whole("customer_count"))}})
 		}
 		last := len(grid.Rows) - 1
 		grid.Rows[last] = append(grid.Rows[last], cell{
@@ -37,11 +37,11 @@ func (m *maker) cohorts() (*section, error) {
 		grid.Rows[i] = cells
 	}
 	return &section{
-		ID: "cohorts", Title: m.t("Who comes back"),
-		Lead: m.t("%s of %s buyers came back on a later day: %s.", m.num(m.totals.repeat), m.num(m.totals.buyers),
+		ID: "cohorts", Title: m.T("Who comes back"),
+		Lead: m.T("%s of %s buyers came back on a later day: %s.", m.Num(m.totals.repeat), m.Num(m.totals.buyers),
 			m.percent(m.totals.repeat, m.totals.buyers)),
-		Definition: m.t("Each row is the customers of one month of first orders; each column the share of them who bought again so many calendar months later, in the first month on a later day. Pale months were not over yet. The newest %d cohorts and their first %d months.", cohortsShown, agesShown),
-		Basis:      m.t("%s buyers", m.num(m.totals.buyers)),
+		Definition: m.T("Each row is the customers of one month of first orders; each column the share of them who bought again so many calendar months later, in the first month on a later day. Pale months were not over yet. The newest %d cohorts and their first %d months.", cohortsShown, agesShown),
+		Basis:      m.T("%s buyers", m.Num(m.totals.buyers)),
 		Blocks:     []block{{Table: grid}},
 	}, nil
 }

@@ -8,11 +8,11 @@ func (m *maker) customers() (*section, error) {
 	if m.totals.buyers == 0 {
 		return nil, nil
 	}
-	top, err := m.list(m.t("Top customers"), false)
+	top, err := m.list(m.T("Top customers"), false)
 	if err != nil {
 		return nil, err
 	}
-	sleeping, err := m.list(m.t("Sleeping customers"), true)
+	sleeping, err := m.list(m.T("Sleeping customers"), true)
 	if err != nil {
 		return nil, err
 	}
@@ -21,13 +21,13 @@ func (m *maker) customers() (*section, error) {
 		return nil, err
 	}
 	s := &section{
-		ID: "customers", Title: m.t("Top and sleeping customers"), Basis: m.t("%s buyers", m.num(m.totals.buyers)),
+		ID: "customers", Title: m.T("Top and sleeping customers"), Basis: m.T("%s buyers", m.Num(m.totals.buyers)),
 		Blocks: []block{{Table: top}},
 	}
 	for _, r := range found {
-		s.Definition = m.t("By net spend over all time, the %d largest. Sleeping: no order, and no other sign of life, for more than %s days. The key is your own; where the file's key is a phone number or an e-mail, it is goodhour's pseudonym.", listed, m.num(r.whole("cool_days")))
+		s.Definition = m.T("By net spend over all time, the %d largest. Sleeping: no order, and no other sign of life, for more than %s days. The key is your own; where the file's key is a phone number or an e-mail, it is goodhour's pseudonym.", listed, m.Num(r.whole("cool_days")))
 		if n := r.whole("customer_count"); n > 0 {
-			s.Lead = m.t("%s buyers sleep; they have spent %s so far.", m.num(n), m.money(r.number("spend_amount"), m.totals.currency))
+			s.Lead = m.T("%s buyers sleep; they have spent %s so far.", m.Num(n), m.money(r.number("spend_amount"), m.totals.currency))
 			s.Blocks = append(s.Blocks, block{Table: sleeping})
 		}
 	}
@@ -40,19 +40,19 @@ func (m *maker) list(caption string, sleeping bool) (*table, error) {
 		return nil, err
 	}
 	out := &table{Caption: caption, Head: []head{
-		{Text: m.t("Customer")},
-		{Text: m.t("Spend"), Number: true},
-		{Text: m.t("Orders"), Number: true},
-		{Text: m.t("Last order")},
-		{Text: m.t("Frequency"), Minor: true},
-		{Text: m.t("Heat"), Minor: true},
+		{Text: m.T("Customer")},
+		{Text: m.T("Spend"), Number: true},
+		{Text: m.T("Orders"), Number: true},
+		{Text: m.T("Last order")},
+		{Text: m.T("Frequency"), Minor: true},
+		{Text: m.T("Heat"), Minor: true},
 	}}
 	for _, r := range found {
 		out.Rows = append(out.Rows, []cell{
 			{Text: r.text("own_key")},
 			{Text: m.amount(r.number("spend_amount"))},
-			{Text: m.num(r.whole("order_count"))},
-			{Text: m.day(r.time("last_purchased_at"))},
+			{Text: m.Num(r.whole("order_count"))},
+			{Text: m.Day(r.time("last_purchased_at"))},
 			{Text: m.named(r.text("frequency_segment"))},
 			{Text: m.named(r.text("heat_class"))},
 		})

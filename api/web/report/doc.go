@@ -7,6 +7,5 @@
 // many (basis) and fills blocks; drawing.go lays the charts out and report.html
 // with style.css shows them. Another section is another file and another entry.
 //
-// Every text goes through maker.t, keyed by its English, and chinese.go holds
-// the other language: what it lacks is shown in English.
+// Every text goes through maker.T: see package texts.
 package report

@@ -160,7 +160,7 @@ func (m *maker) newStack(label string, parts []stackPart) *stack {
 	x := 0.0
 	for i := range parts {
 		p := &parts[i]
-		p.Count, p.Share = m.num(p.n), m.percent(p.n, total)
+		p.Count, p.Share = m.Num(p.n), m.percent(p.n, total)
 		if total > 0 {
 			p.X, p.W = round(x), round(chartWidth*float64(p.n)/float64(total))
 			x += chartWidth * float64(p.n) / float64(total)

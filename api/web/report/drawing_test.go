@@ -4,13 +4,18 @@ import (
 	"math"
 	"testing"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 	"pgregory.net/rapid"
+
+	"github.com/goodhour/goodhour/api/web/texts"
 )
 
-func testMaker() *maker {
-	return &maker{tag: language.English, printer: message.NewPrinter(language.English)}
+func testMaker(t *testing.T) *maker {
+	t.Helper()
+	languages, err := texts.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &maker{Language: languages[0]}
 }
 
 func TestRoundUp(t *testing.T) {
@@ -58,11 +63,11 @@ func TestChartsAreToScale(t *testing.T) {
 }
 
 func TestStacksAddUp(t *testing.T) {
-	got := testMaker().newStack("", []stackPart{{n: 1}, {n: 0}, {n: 3}})
+	got := testMaker(t).newStack("", []stackPart{{n: 1}, {n: 0}, {n: 3}})
 	if p := got.Parts; p[0].W != 250 || p[1].W != 0 || p[2].X != 250 || p[2].W != 750 || p[2].Share != "75.0%" {
 		t.Errorf("got %+v", p)
 	}
-	if p := testMaker().newStack("", []stackPart{{n: 0}}).Parts[0]; p.W != 0 || p.Share != dash {
+	if p := testMaker(t).newStack("", []stackPart{{n: 0}}).Parts[0]; p.W != 0 || p.Share != texts.Dash {
 		t.Errorf("nobody at all is drawn as %+v", p)
 	}
 }
@@ -79,10 +84,10 @@ func TestLevels(t *testing.T) {
 }
 
 func TestNumbersAreForPeople(t *testing.T) {
-	m := testMaker()
+	m := testMaker(t)
 	for got, want := range map[string]string{
-		m.num(1234567): "1,234,567", m.percent(1, 3): "33.3%", m.percent(1, 1000): "0.10%", m.percent(1, 0): dash,
-		m.money(12.5, "EUR"): "12.50 EUR", m.plain(0.5): "0.5", m.plain(400_000): "400,000",
+		m.Num(1234567): "1,234,567", m.percent(1, 3): "33.3%", m.percent(1, 1000): "0.10%", m.percent(1, 0): texts.Dash,
+		m.money(12.5, "EUR"): "12.50 EUR", m.Shortest(0.5): "0.5", m.Shortest(400_000): "400,000",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -91,11 +96,5 @@ func TestNumbersAreForPeople(t *testing.T) {
 	m.totals.spend = 2_500_000
 	if got := m.money(1_087_553.6, "USD"); got != "1,087,554 USD" {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestCommandsCanBePasted(t *testing.T) {
-	if got, want := quoted([]string{"my orders.csv", "--value", "currency=EUR", "it's", ""}), `'my orders.csv' --value currency=EUR 'it'\''s' ''`; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }

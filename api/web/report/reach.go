@@ -23,15 +23,15 @@ func (m *maker) reach() (*section, error) {
 		return stackPart{Name: m.named(reason), Class: class, Help: help, n: counts[reason]}
 	}
 	return &section{
-		ID: "reach", Title: m.t("Who could be reached"),
-		Lead:       m.t("%s of %s customers could get a marketing message on WhatsApp today.", m.num(counts["reachable"]), m.num(m.totals.customers)),
-		Definition: m.t("Each customer is in one part: the first reason that holds, from the right. Nothing was sent to anybody."),
-		Basis:      m.t("%s customers", m.num(m.totals.customers)),
-		Blocks: []block{{Stack: m.newStack(m.t("Who could be reached"), []stackPart{
-			part("reachable", "good", m.t("an address and an opt-in on record")),
-			part("no_consent", "wait", m.t("no opt-in on record: ask them")),
-			part("opted_out", "bad", m.t("they asked not to be written to")),
-			part("no_phone_or_bsuid", "gone", m.t("no phone number or WhatsApp id is known")),
+		ID: "reach", Title: m.T("Who could be reached"),
+		Lead:       m.T("%s of %s customers could get a marketing message on WhatsApp today.", m.Num(counts["reachable"]), m.Num(m.totals.customers)),
+		Definition: m.T("Each customer is in one part: the first reason that holds, from the right. Nothing was sent to anybody."),
+		Basis:      m.T("%s customers", m.Num(m.totals.customers)),
+		Blocks: []block{{Stack: m.newStack(m.T("Who could be reached"), []stackPart{
+			part("reachable", "good", m.T("an address and an opt-in on record")),
+			part("no_consent", "wait", m.T("no opt-in on record: ask them")),
+			part("opted_out", "bad", m.T("they asked not to be written to")),
+			part("no_phone_or_bsuid", "gone", m.T("no phone number or WhatsApp id is known")),
 		})}},
 	}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
+	"github.com/goodhour/goodhour/api/web/texts"
 	"github.com/goodhour/goodhour/warehouse"
 )
 
@@ -26,22 +26,18 @@ type Options struct {
 	Again []string
 	// Data is the data directory that stays; empty where nothing is kept.
 	Data string
-	// Language of the report; the zero value is English.
+	// Language of the report, one of texts.Tags or near to one; the zero value is English.
 	Language language.Tag
 	// Version of goodhour.
 	Version string
 }
 
-// Languages are those that a report can be in; the first is the default.
-func Languages() []language.Tag { return []language.Tag{language.English, language.SimplifiedChinese} }
-
 // maker makes one report: every section asks it for rows and for words.
 type maker struct {
+	*texts.Language
 	context context.Context
 	reader  *warehouse.Reader
 	options Options
-	tag     language.Tag
-	printer *message.Printer
 	totals  totals
 }
 
@@ -94,8 +90,11 @@ var files embed.FS
 // Write writes the report on reader's published file. The error names the query
 // or the part that could not be made; nothing was written then.
 func Write(ctx context.Context, w io.Writer, reader *warehouse.Reader, options Options) error {
-	tag, printer := printerFor(options.Language)
-	m := &maker{context: ctx, reader: reader, options: options, tag: tag, printer: printer}
+	languages, err := texts.Read()
+	if err != nil {
+		return err
+	}
+	m := &maker{Language: languages[texts.Nearest(options.Language)], context: ctx, reader: reader, options: options}
 	if err := m.readTotals(); err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func Write(ctx context.Context, w io.Writer, reader *warehouse.Reader, options O
 		return fmt.Errorf("read the report's style: %w", err)
 	}
 	shown, err := template.New("report.html").Funcs(template.FuncMap{
-		"t": m.t,
+		"t": m.T,
 		// Our own file, not the user's data.
 		"style": func() template.CSS { return template.CSS(style) },
 	}).ParseFS(files, "report.html")
@@ -139,14 +138,14 @@ type figure struct{ Label, Value, Definition string }
 
 func (m *maker) page() (*page, error) {
 	out := &page{
-		Lang: m.tag.String(), Title: m.t("Your customers"), AsOf: m.day(m.reader.Info().AsOf),
+		Lang: m.Tag.String(), Title: m.T("Your customers"), AsOf: m.Day(m.reader.Info().AsOf),
 		Version: m.options.Version, Files: m.options.Files, Figures: m.figures(),
 	}
 	if m.totals.orders > 0 {
-		out.Span = m.t("Orders from %s to %s", m.day(m.totals.first), m.day(m.totals.last))
+		out.Span = m.T("Orders from %s to %s", m.Day(m.totals.first), m.Day(m.totals.last))
 	}
 	if m.totals.unvalued > 0 {
-		out.Notes = append(out.Notes, m.t("%s orders are in a currency without a rate, or refunded in another one: their value is unknown, and their customers' spend is left out of all sums.", m.num(m.totals.unvalued)))
+		out.Notes = append(out.Notes, m.T("%s orders are in a currency without a rate, or refunded in another one: their value is unknown, and their customers' spend is left out of all sums.", m.Num(m.totals.unvalued)))
 	}
 	for _, tell := range sections() {
 		s, err := tell(m)
@@ -163,12 +162,12 @@ func (m *maker) page() (*page, error) {
 func (m *maker) figures() []figure {
 	t := &m.totals
 	out := []figure{
-		{m.t("Customers"), m.num(t.customers), m.t("one row each, several keys of one person counted once")},
-		{m.t("Orders"), m.num(t.orders), m.t("each order id once, however often it is told of")},
-		{m.t("Revenue"), m.money(t.spend, t.currency), m.t("net of refunds, in the reporting currency")},
+		{m.T("Customers"), m.Num(t.customers), m.T("one row each, several keys of one person counted once")},
+		{m.T("Orders"), m.Num(t.orders), m.T("each order id once, however often it is told of")},
+		{m.T("Revenue"), m.money(t.spend, t.currency), m.T("net of refunds, in the reporting currency")},
 	}
 	if t.buyers > 0 {
-		out = append(out, figure{m.t("Came back"), m.percent(t.repeat, t.buyers), m.t("buyers with an order on a later day than their first")})
+		out = append(out, figure{m.T("Came back"), m.percent(t.repeat, t.buyers), m.T("buyers with an order on a later day than their first")})
 	}
 	return out
 }

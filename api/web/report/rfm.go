@@ -1,10 +1,12 @@
 package report
 
+import "github.com/goodhour/goodhour/api/web/texts"
+
 // rfm is the named segments of recency, frequency and monetary score.
 func (m *maker) rfm() (*section, error) {
 	s := &section{
-		ID: "rfm", Title: m.t("RFM segments"),
-		Definition: m.t("Each buyer scores 1 to 5 by recency, number of orders and spend, by the shop's own fifths; equal values score alike. The ten names and their bounds are those of the R package rfm, the first that holds."),
+		ID: "rfm", Title: m.T("RFM segments"),
+		Definition: m.T("Each buyer scores 1 to 5 by recency, number of orders and spend, by the shop's own fifths; equal values score alike. The ten names and their bounds are those of the R package rfm, the first that holds."),
 	}
 	found, err := m.rows("rfm_refusal")
 	if err != nil {
@@ -12,7 +14,7 @@ func (m *maker) rfm() (*section, error) {
 	}
 	for _, r := range found {
 		if why := r.text("refusal"); why != "" {
-			s.Basis, s.Lead = m.t("%s buyers", m.num(m.totals.buyers)), m.refusal(why, r)
+			s.Basis, s.Lead = m.T("%s buyers", m.Num(m.totals.buyers)), m.refusal(why, r)
 			return s, nil
 		}
 	}
@@ -25,35 +27,35 @@ func (m *maker) rfm() (*section, error) {
 		customers, most = customers+r.whole("customer_count"), max(most, r.whole("customer_count"))
 		spend += r.number("spend_amount")
 	}
-	s.Basis = m.t("%s buyers", m.num(customers))
+	s.Basis = m.T("%s buyers", m.Num(customers))
 	list := &table{Head: []head{
-		{Text: m.t("Segment")},
-		{Text: m.t("Customers"), Number: true},
-		{Text: m.t("Share of customers"), Minor: true, Number: true},
-		{Text: m.t("Revenue"), Number: true, Minor: true},
-		{Text: m.t("Share of revenue"), Number: true},
-		{Text: m.t("Days since last order"), Help: m.t("median"), Number: true, Minor: true},
+		{Text: m.T("Segment")},
+		{Text: m.T("Customers"), Number: true},
+		{Text: m.T("Share of customers"), Minor: true, Number: true},
+		{Text: m.T("Revenue"), Number: true, Minor: true},
+		{Text: m.T("Share of revenue"), Number: true},
+		{Text: m.T("Days since last order"), Help: m.T("median"), Number: true, Minor: true},
 	}}
 	for _, r := range found {
 		n, amount := r.whole("customer_count"), r.number("spend_amount")
-		share := dash
+		share := texts.Dash
 		if spend > 0 {
-			share = m.share(amount / spend)
+			share = m.Percent(amount / spend)
 		}
 		name := r.text("rfm_segment")
 		list.Rows = append(list.Rows, []cell{
 			{Text: m.rfmName(name), Sub: m.meaning(name)},
-			{Text: m.num(n), Bar: round(100 * float64(n) / float64(most)), HasBar: true},
+			{Text: m.Num(n), Bar: round(100 * float64(n) / float64(most)), HasBar: true},
 			{Text: m.percent(n, customers)},
 			{Text: m.amount(amount)},
 			{Text: share},
-			{Text: m.num(int64(r.number("recency_days")))},
+			{Text: m.Num(int64(r.number("recency_days")))},
 		})
 	}
 	if len(found) > 0 && spend > 0 {
 		first := found[0]
-		s.Lead = m.t("%s: %s of buyers, %s of revenue.", m.rfmName(first.text("rfm_segment")),
-			m.percent(first.whole("customer_count"), customers), m.share(first.number("spend_amount")/spend))
+		s.Lead = m.T("%s: %s of buyers, %s of revenue.", m.rfmName(first.text("rfm_segment")),
+			m.percent(first.whole("customer_count"), customers), m.Percent(first.number("spend_amount")/spend))
 	}
 	s.Blocks = []block{{Table: list}}
 	return s, nil
@@ -71,11 +73,11 @@ func (m *maker) rfmName(segment string) string {
 func (m *maker) refusal(why string, needs row) string {
 	switch why {
 	case "too_few_buyers":
-		return m.t("No scores: they need at least %s buyers, or fifths mean little.", m.num(needs.whole("min_buyers")))
+		return m.T("No scores: they need at least %s buyers, or fifths mean little.", m.Num(needs.whole("min_buyers")))
 	case "too_short_history":
-		return m.t("No scores: they need orders over at least %s days.", m.num(needs.whole("min_history_days")))
+		return m.T("No scores: they need orders over at least %s days.", m.Num(needs.whole("min_history_days")))
 	default:
-		return m.t("No scores: the newest order is more than %s days before the as-of day.", m.num(needs.whole("max_quiet_days")))
+		return m.T("No scores: the newest order is more than %s days before the as-of day.", m.Num(needs.whole("max_quiet_days")))
 	}
 }
 
@@ -83,25 +85,25 @@ func (m *maker) refusal(why string, needs row) string {
 func (m *maker) meaning(segment string) string {
 	switch segment {
 	case "champions":
-		return m.t("bought last, most often and most")
+		return m.T("bought last, most often and most")
 	case "potential_loyalist":
-		return m.t("recent, and more orders than most")
+		return m.T("recent, and more orders than most")
 	case "loyal":
-		return m.t("in the middle on all three")
+		return m.T("in the middle on all three")
 	case "promising":
-		return m.t("fairly recent, few orders, good spend")
+		return m.T("fairly recent, few orders, good spend")
 	case "new":
-		return m.t("recent, with few orders yet")
+		return m.T("recent, with few orders yet")
 	case "cant_lose":
-		return m.t("spent much and have not been seen for long")
+		return m.T("spent much and have not been seen for long")
 	case "at_risk":
-		return m.t("good spend, long ago")
+		return m.T("good spend, long ago")
 	case "need_attention":
-		return m.t("above the middle, and slipping")
+		return m.T("above the middle, and slipping")
 	case "about_to_sleep":
-		return m.t("below the middle, and slipping")
+		return m.T("below the middle, and slipping")
 	case "lost":
-		return m.t("the longest ago")
+		return m.T("the longest ago")
 	}
-	return m.t("between the named ones")
+	return m.T("between the named ones")
 }

@@ -1,6 +1,10 @@
 package report
 
-import "math"
+import (
+	"math"
+
+	"github.com/goodhour/goodhour/api/web/texts"
+)
 
 // The values of the three segments in the order in which they are shown.
 func values() []string { return []string{"high", "mid", "low", "unknown"} }
@@ -30,13 +34,13 @@ func (m *maker) segments() (*section, error) {
 		used[r.text("heat_class")] = true
 		most = max(most, n)
 	}
-	grid := &table{Heat: true, Head: []head{{Text: m.t("Value")}, {Text: m.t("Frequency")}}}
+	grid := &table{Heat: true, Head: []head{{Text: m.T("Value")}, {Text: m.T("Frequency")}}}
 	for _, heat := range heats() {
 		if used[heat] {
 			grid.Head = append(grid.Head, head{Text: m.named(heat), Number: true})
 		}
 	}
-	grid.Head = append(grid.Head, head{Text: m.t("Revenue"), Number: true})
+	grid.Head = append(grid.Head, head{Text: m.T("Revenue"), Number: true})
 	for _, v := range values() {
 		for _, f := range frequencies() {
 			at := line{v, f}
@@ -50,9 +54,9 @@ func (m *maker) segments() (*section, error) {
 				}
 				n := counts[at][heat]
 				// By the root, so that small cells can be told apart too.
-				c := cell{Text: dash, Faint: true}
+				c := cell{Text: texts.Dash, Faint: true}
 				if n > 0 {
-					c = cell{Text: m.num(n), Level: level(math.Sqrt(float64(n) / float64(most)))}
+					c = cell{Text: m.Num(n), Level: level(math.Sqrt(float64(n) / float64(most)))}
 				}
 				cells = append(cells, c)
 			}
@@ -64,14 +68,14 @@ func (m *maker) segments() (*section, error) {
 		return nil, err
 	}
 	for _, r := range found {
-		definition = m.t("Value is the mean order in the reporting currency: low below %s, mid to %s, high above. Frequency is the mean gap between purchase days; lapsed is when the last one is over %s gaps ago. Heat is by the last sign of life, an order or an answer: hot within %s days, warm %s, cool %s, then cold.",
-			m.plain(r.number("value_mid_from")), m.plain(r.number("value_mid_to")), m.plain(r.number("frequency_lapsed_gaps")),
-			m.num(r.whole("heat_hot_days")), m.num(r.whole("heat_warm_days")), m.num(r.whole("heat_cool_days")))
+		definition = m.T("Value is the mean order in the reporting currency: low below %s, mid to %s, high above. Frequency is the mean gap between purchase days; lapsed is when the last one is over %s gaps ago. Heat is by the last sign of life, an order or an answer: hot within %s days, warm %s, cool %s, then cold.",
+			m.Shortest(r.number("value_mid_from")), m.Shortest(r.number("value_mid_to")), m.Shortest(r.number("frequency_lapsed_gaps")),
+			m.Num(r.whole("heat_hot_days")), m.Num(r.whole("heat_warm_days")), m.Num(r.whole("heat_cool_days")))
 	}
 	return &section{
-		ID: "segments", Title: m.t("Value, frequency and heat"),
+		ID: "segments", Title: m.T("Value, frequency and heat"),
 		Definition: definition,
-		Basis:      m.t("%s customers", m.num(m.totals.customers)),
+		Basis:      m.T("%s customers", m.Num(m.totals.customers)),
 		Blocks:     []block{{Table: grid}},
 	}, nil
 }
